@@ -1,0 +1,318 @@
+"""The contracts: one small base class for each kind of part. Built-ins and plug-ins use the same.
+
+A part is a class that derives from one of these, is registered under its class name and is named
+in a config. Its signature is its schema; the parameters ``in_channels``, ``in_strides``,
+``input_size``, ``num_keypoints``, ``num_individuals``, ``skeleton``, ``flip_pairs`` and
+``keypoint_names`` are wired, that is filled in from the part before it or from the data set when
+the config says nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor, nn
+from torch.utils import data as torch_data
+
+from dlcreg.structures import DatasetInfo, Instances, Meta, Poses, Sample
+
+Size = tuple[int, int]
+"""Height and width, in pixels or in cells of a map."""
+
+Targets = dict[str, tuple[Tensor, Tensor]]
+"""Target and weight by output name; each weight broadcasts to its target."""
+
+
+class Backbone(nn.Module, ABC):
+    """Images to feature maps.
+
+    Sets `out_channels` and `out_strides`, one entry for each map, finest first; where it does not,
+    they are found by a trial. A conditioned backbone takes ``condition`` after the images.
+    """
+
+    out_channels: tuple[int, ...]
+    out_strides: tuple[int, ...]
+
+    size_divisor: int | None = None
+    """Images come padded to multiples of this, in pixels; None: of the coarsest stride."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return feature maps ``(B, C, h, w)``, finest first, of images ``(B, 3, H, W)``."""
+
+
+class Neck(nn.Module, ABC):
+    """Feature maps to feature maps. Sets `out_channels` and `out_strides` as a backbone does."""
+
+    out_channels: tuple[int, ...]
+    out_strides: tuple[int, ...]
+
+    @abstractmethod
+    def forward(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return feature maps ``(B, C, h, w)``, finest first."""
+
+
+class Codec(ABC):
+    """Targets and decoding, the pair that belongs together: ``decode(encode(k))`` gives k back.
+
+    Both are batched torch on the device of their inputs, without a Python loop over keypoints,
+    instances or pixels.
+
+    Args:
+        stride: pixels of the model input for each cell of the output. None: the head that owns
+            the codec says it.
+    """
+
+    max_individuals: ClassVar[int | None] = 1
+    """How many animals `decode` can find in one image; None for any number."""
+
+    activation: str | None = "none"
+    """What `decode` applies to its first output: ``none``, ``sigmoid`` or ``softmax`` over the map.
+    None: the head sets it to what the loss of that output implies."""
+
+    def __init__(self, stride: float | None = None) -> None:
+        self.stride = stride
+
+    def map_size(self, size: Size) -> Size:
+        """Return height and width of the output maps for a model input of `size`."""
+        stride = self._known_stride()
+        return tuple(-int(-length // stride) for length in size)  # type: ignore[return-value]
+
+    def _known_stride(self) -> float:
+        if self.stride is None:
+            raise ValueError(f"{type(self).__name__} needs a stride: give stride=... or a head")
+        return self.stride
+
+    @abstractmethod
+    def output_channels(self, num_keypoints: int) -> dict[str, int]:
+        """Return the number of channels of each output that `encode` and `decode` speak of."""
+
+    @abstractmethod
+    def encode(self, instances: Instances, size: Size) -> Targets:
+        """Return target and weight for each output.
+
+        Args:
+            instances: tensors ``(B, N, ...)`` in pixels of the model input.
+            size: height and width of the model input.
+        """
+
+    @abstractmethod
+    def decode(self, outputs: Mapping[str, Tensor]) -> Poses:
+        """Return poses in pixels of the model input.
+
+        Args:
+            outputs: what the head's forward gives, without the activation that a loss such as
+                `BCELoss` may imply: a codec applies its own.
+        """
+
+    def flip(self, outputs: Mapping[str, Tensor], flip_index: Tensor) -> dict[str, Tensor]:
+        """Return the outputs of a mirrored input as if the input had not been mirrored.
+
+        Args:
+            outputs: outputs of the head on images mirrored left to right.
+            flip_index: int64 ``(K,)``, for each keypoint the index of its twin.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no flip test")
+
+
+class Loss(nn.Module, ABC):
+    """A scalar from an output and its target. Elements of weight zero give no gradient.
+
+    Args:
+        weight: factor of this loss in the sum of the head's losses.
+    """
+
+    activation: ClassVar[str] = "none"
+    """What turns the output that this loss trains into a likelihood, see `Codec.activation`."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = float(weight)
+
+    @abstractmethod
+    def forward(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Return the loss, unweighted by ``self.weight``.
+
+        Args:
+            output: ``(B, C, ...)``.
+            target: the same shape.
+            weight: broadcasts to the target; 0 where nothing is known.
+        """
+
+
+class Head(nn.Module, ABC):
+    """Feature maps to named outputs. Owns a codec, and a loss for each output by its name.
+
+    Args:
+        codec: makes targets of labels and poses of outputs.
+        losses: by output name, one for each output of the codec; none at all make a head that only
+            predicts.
+        stride: pixels of the model input for each cell of the output maps; told to the codec. None
+            for outputs that are no maps, such as rows of bins or coordinates.
+
+    Raises:
+        ValueError: the codec was configured for another stride or another activation, or the
+            losses are not those of the codec's outputs.
+    """
+
+    num_keypoints: int | None = None
+    """How many keypoints K its outputs speak of; a head that is wired it sets it, for the flip test
+    and the check of a config. None: as many as the data has."""
+
+    def __init__(
+        self, codec: Codec, losses: Mapping[str, Loss], stride: float | None = None
+    ) -> None:
+        super().__init__()
+        _check_losses(codec, losses)
+        _settle_activation(codec, losses)
+        if stride is not None:
+            if codec.stride is not None and float(codec.stride) != float(stride):
+                raise ValueError(
+                    f"{type(codec).__name__} has stride={codec.stride:g}, but the maps of "
+                    f"{type(self).__name__} have stride {stride:g}: leave the codec's stride out"
+                )
+            codec.stride = float(stride)
+        self.codec = codec
+        self.losses = nn.ModuleDict(dict(losses))
+
+    @abstractmethod
+    def forward(self, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Return the outputs by name."""
+
+    def loss(
+        self, features: tuple[Tensor, ...], instances: Instances, size: Size
+    ) -> dict[str, Tensor]:
+        """Return the weighted loss of each output.
+
+        Args:
+            features: feature maps of the neck.
+            instances: labels, tensors ``(B, N, ...)`` in pixels of the model input.
+            size: height and width of the model input.
+        """
+        outputs = self(features)
+        targets = self.codec.encode(instances, size)
+        return {
+            name: loss.weight * loss(outputs[name].float(), *targets[name])  # type: ignore[operator]
+            for name, loss in self.losses.items()
+        }
+
+    def predict(self, features: tuple[Tensor, ...]) -> Poses:
+        """Return poses in pixels of the model input."""
+        return self.codec.decode({name: value.float() for name, value in self(features).items()})
+
+
+class Transform(ABC):
+    """A step of the data pipeline on one `Sample`; numpy, no randomness but `rng`.
+
+    A transform that moves the image must move keypoints, boxes and `Sample.matrix` with it:
+    derive from `dlcreg.data.transforms.GeometricTransform`, which does so.
+    """
+
+    @abstractmethod
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Return the transformed sample; the input is not changed."""
+
+
+class Dataset(torch_data.Dataset[Sample], ABC):
+    """A torch data set of samples that knows its keypoints.
+
+    Sets `info` and `pipeline` in ``__init__``. `set_epoch` is called before the samples of an
+    epoch are drawn: the augmentation of a sample depends on (seed, epoch, index) alone.
+    """
+
+    info: DatasetInfo
+    pipeline: Transform
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose augmentation is drawn."""
+
+    def with_pipeline_of(self, other: Dataset) -> Dataset:
+        """Return the same samples through the transforms of `other`, to evaluate on them."""
+        view = copy.copy(self)
+        view.pipeline = other.pipeline
+        return view
+
+    @abstractmethod
+    def annotations(self, image_id: int) -> Instances:
+        """Return all animals of an image: numpy ``(N, ...)`` in pixels of the original image."""
+
+    @abstractmethod
+    def image(self, image_id: int) -> np.ndarray:
+        """Return the original image: uint8 ``(H, W, 3)`` RGB."""
+
+
+class Metric(ABC):
+    """A measure of predicted poses against labels, in pixels of the original images.
+
+    `reset`, then `update` for every image, then `compute`.
+    """
+
+    higher_is_better: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def keys(self) -> tuple[str, ...]:
+        """The keys of `compute`'s scalars; a `save_best` must name one of them."""
+
+    @abstractmethod
+    def reset(self, info: DatasetInfo) -> None:
+        """Forget all images; `info` describes the data set to come."""
+
+    @abstractmethod
+    def update(self, poses: Poses, instances: Instances, meta: Meta) -> None:
+        """Add one image.
+
+        Args:
+            poses: CPU tensors with B = 1, in pixels of the original image.
+            instances: numpy ``(N, ...)``, all animals of that image, likewise.
+            meta: which image it is.
+        """
+
+    @abstractmethod
+    def compute(self) -> dict[str, Any]:
+        """Return the values: scalars by key, and nested dicts for tables such as per keypoint."""
+
+
+def _check_losses(codec: Codec, losses: Mapping[str, Loss]) -> None:
+    """Check that there is a loss for each output of the codec and for nothing else."""
+    name, outputs = type(codec).__name__, codec.output_channels(1)
+    listed = ", ".join(outputs)
+    for key in losses:
+        if key not in outputs:
+            raise ValueError(
+                f"losses has {key!r}, which {name} does not make as it is configured here. "
+                f"It makes: {listed}"
+            )
+    for key in outputs:
+        if losses and key not in losses:
+            raise ValueError(
+                f"losses has nothing for {key!r}, so that it would not be trained, but {name} "
+                f"decodes it. Add a loss for each of: {listed}"
+            )
+
+
+def _settle_activation(codec: Codec, losses: Mapping[str, Loss]) -> None:
+    """Tell the codec which activation the loss of its first output implies."""
+    if not losses:
+        return
+    loss = losses[next(iter(codec.output_channels(1)))]
+    if codec.activation is None:
+        codec.activation = loss.activation
+    elif codec.activation != loss.activation:
+        open_to_any = type(codec).activation is None
+        other = "choose another loss or another codec"
+        mend = "leave the codec's activation out" if open_to_any else other
+        raise ValueError(
+            f"{type(loss).__name__} trains outputs for activation={loss.activation!r}, but "
+            f"{type(codec).__name__} decodes with activation={codec.activation!r}: {mend}"
+        )

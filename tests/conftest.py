@@ -1,0 +1,54 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+REPO = Path(__file__).resolve().parents[1]
+torch.set_num_threads(1)  # two would wait for one another on a busy machine
+
+settings.register_profile("dlcreg", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("dlcreg")
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The root of the checkout."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data and golden files, beside the checkout or where DLCREG_SHARED points."""
+    path = Path(os.environ.get("DLCREG_SHARED", REPO.parent / "shared"))
+    if not (path / "data").is_dir():
+        pytest.skip(f"no real data at {path}; set DLCREG_SHARED to use it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path):
+    """The loader of golden files: ``golden("hrnet_w18_256x192").outputs``."""
+    folder = shared / "golden"
+    sys.path.insert(0, str(folder))
+    spec = importlib.util.spec_from_file_location("golden", folder / "golden.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module.load
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def demo_project(tmp_path_factory) -> Path:
+    """A small generated DeepLabCut project with one animal; tests must not change it."""
+    from dlcreg.data.demo import generate
+
+    root = tmp_path_factory.mktemp("demo") / "project"
+    return generate(root, frames=20, size=(96, 128), video=False)
