@@ -1,0 +1,194 @@
+"""Keypoint files in COCO's format, as records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcreg.data.frames import Record
+from dlcreg.data.labels import forward_slashes
+from dlcreg.errors import DataError
+
+_PERSON = [
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+]
+_PERSON_SIGMAS = [0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072]
+_PERSON_SIGMAS += [0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089]
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """What is read from a COCO file.
+
+    Args:
+        path: the file.
+        records: images with at least one labelled animal, in the order of the file.
+        keypoint_names: names along the K axis.
+        skeleton: pairs of names.
+        sigmas: OKS constants, where the keypoints are COCO's persons.
+    """
+
+    path: Path
+    records: tuple[Record, ...]
+    keypoint_names: tuple[str, ...]
+    skeleton: tuple[tuple[str, str], ...]
+    sigmas: tuple[float, ...] | None
+
+    def with_keypoints(self, record: Record, axis: Sequence[int]) -> Record:
+        """Return the record with the chosen keypoints in the chosen order."""
+        axis = list(axis)
+        return replace(
+            record, keypoints=record.keypoints[:, axis], visibility=record.visibility[:, axis]
+        )
+
+
+def read_coco(
+    path: str | Path,
+    image_root: str | Path | None = None,
+    categories: Sequence[str | int] | None = None,
+) -> CocoFile:
+    """Return the labelled images of a COCO keypoint file.
+
+    Crowds and animals without a labelled keypoint are left out.
+
+    Args:
+        path: the JSON file.
+        image_root: folder of the images; None: the folder of the file or a neighbour of it.
+        categories: names or ids to read; None reads all that have keypoints.
+
+    Raises:
+        DataError: the file is missing, damaged or not of this format; the categories have
+            different keypoints; the images are not found.
+    """
+    path = Path(path)
+    content = _content(path)
+    chosen = _categories(path, content["categories"], categories)
+    names = tuple(map(str, next(iter(chosen.values()))["keypoints"]))
+    animals: dict[int, list[dict]] = {}
+    for annotation in content["annotations"]:
+        labelled = any(annotation.get("keypoints", ())[2::3])
+        if labelled and annotation.get("category_id") in chosen and not annotation.get("iscrowd"):
+            _check_length(path, annotation, len(names))
+            animals.setdefault(annotation.get("image_id"), []).append(annotation)
+    known = {image["id"] for image in content["images"]}
+    stray = sorted(set(animals) - known, key=str)
+    if stray:
+        raise DataError(f"{path}: an annotation is for image_id {stray[0]}, which does not exist")
+    shown = [image for image in content["images"] if image["id"] in animals]
+    root = _image_root(path, image_root, shown)
+    records = tuple(_record(root, image, animals[image["id"]], len(names)) for image in shown)
+    skeleton = next(iter(chosen.values())).get("skeleton") or []
+    return CocoFile(
+        path=path,
+        records=records,
+        keypoint_names=names,
+        skeleton=tuple((names[a - 1], names[b - 1]) for a, b in skeleton),  # COCO counts from 1
+        sigmas=tuple(_PERSON_SIGMAS) if list(names) == _PERSON else None,
+    )
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise DataError(f"there is no annotation file {path}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"the annotation file {path} is not valid JSON: {error}") from error
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise DataError(f"{path} is no COCO keypoint file: it needs a list of {key!r}")
+    for image in content["images"]:
+        if not {"id", "file_name"} <= set(image):
+            raise DataError(f"{path}: an image needs 'id' and 'file_name'; one has {list(image)}")
+    return content
+
+
+def _categories(
+    path: Path, found: list[dict], wanted: Sequence[str | int] | None
+) -> dict[int, dict]:
+    with_keypoints = {c["id"]: c for c in found if c.get("keypoints")}
+    if wanted is not None:
+        for key in wanted:
+            if not any(key in (c["id"], c.get("name")) for c in with_keypoints.values()):
+                known = ", ".join(str(c.get("name")) for c in with_keypoints.values())
+                raise DataError(f"{path} has no category {key!r} with keypoints. It has: {known}")
+        with_keypoints = {
+            i: c for i, c in with_keypoints.items() if i in wanted or c.get("name") in wanted
+        }
+    if not with_keypoints:
+        raise DataError(f"{path} has no category with keypoints")
+    first = next(iter(with_keypoints.values()))
+    for category in with_keypoints.values():
+        if category["keypoints"] != first["keypoints"]:
+            raise DataError(
+                f"{path}: categories {first.get('name')!r} and {category.get('name')!r} have "
+                "different keypoints; choose with categories=[...]"
+            )
+    return with_keypoints
+
+
+def _image_root(path: Path, given: str | Path | None, images: list[dict]) -> Path:
+    if given is not None:
+        if not Path(given).is_dir():
+            raise DataError(f"there is no image folder {given}")
+        return Path(given)
+    if not images:
+        return path.parent
+    name = forward_slashes(images[0]["file_name"])
+    here, above = path.parent, path.parent.parent
+    for folder in (here, above, here / "images", above / "images"):
+        if (folder / name).is_file():
+            return folder
+    raise DataError(
+        f"the images of {path} are not beside it: {name} was not found; give image_root=..."
+    )
+
+
+def _check_length(path: Path, animal: dict, count: int) -> None:
+    if len(animal["keypoints"]) != 3 * count:
+        raise DataError(
+            f"{path}: annotation {animal.get('id')} has {len(animal['keypoints'])} numbers "
+            f"for {count} keypoints; x, y and visibility of each are wanted"
+        )
+
+
+def _record(root: Path, image: dict, animals: list[dict], count: int) -> Record:
+    triples = np.array([a["keypoints"] for a in animals], np.float64).reshape(-1, count, 3)
+    visibility = np.where(np.isfinite(triples).all(axis=-1), triples[..., 2], 0)
+    boxes = np.array([a.get("bbox") or [0] * 4 for a in animals], np.float32)
+    has_boxes = bool((boxes[:, 2:] > 0).all())
+    areas = np.array([a.get("area") or 0 for a in animals], np.float32)
+    name = forward_slashes(image["file_name"])
+    has_size = image.get("height") and image.get("width")
+    return Record(
+        name=name,
+        path=root / name,
+        image_id=image["id"],
+        keypoints=np.where(visibility[..., None] > 0, triples[..., :2], 0).astype(np.float32),
+        visibility=visibility.astype(np.uint8),
+        ids=np.array([a.get("track_id", 0) - 1 for a in animals], np.int64),
+        boxes=boxes if has_boxes else None,
+        areas=areas if (areas > 0).all() else None,
+        size=(int(image["height"]), int(image["width"])) if has_size else None,
+    )

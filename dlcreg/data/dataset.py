@@ -1,0 +1,312 @@
+"""The data sets: DeepLabCut projects and COCO files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from dlcreg.data.coco import read_coco
+from dlcreg.data.frames import FrameDataset, Record, View, check_seed
+from dlcreg.data.keypoints import Pairs, find_flip_pairs, resolve_name, resolve_pairs
+from dlcreg.data.project import Project
+from dlcreg.data.split import Draw, Mode, Split, SplitLike, random_split
+from dlcreg.errors import DataError
+from dlcreg.registry import DATASETS
+from dlcreg.schema import Deferred
+from dlcreg.structures import DatasetInfo
+
+logger = logging.getLogger("dlcreg")
+
+_OKS_SIGMA = 0.1  # DeepLabCut's for every keypoint
+
+
+@DATASETS.register_module()
+class PoseDataset(FrameDataset):
+    """A part of a DeepLabCut project.
+
+    Args:
+        project: the project, or its folder.
+        transform: what happens to a sample: a list of TRANSFORMS (dicts or objects), an
+            ``A.Compose`` of albumentations, a torchvision v2 transform, any callable that takes
+            a `Sample` and returns one, or None.
+        mode: part of the split.
+        split: a `Split`, the file of one, or a dict of `Project.train_test_split`'s arguments;
+            None draws the project's default split with `seed`.
+        view: ``image`` gives whole images with all animals, ``instance`` one animal a sample
+            (top-down; put `CropInstance` first into `transform`).
+        keypoint_names: which keypoints, in which order; all by default. Names of unique body
+            parts alone give these as the keypoints of one animal.
+        flip_pairs: pairs of left and right twins, by name or index; None finds them by name.
+        skeleton: pairs of keypoints, by name or index; None takes the project's.
+        sigmas: OKS constants per keypoint; 0.1 each by default, as in DeepLabCut.
+        box_margin: pixels between the outermost keypoints and an animal's box.
+        missing_images: what to do when a labelled image does not exist.
+        seed: of the default split and of the augmentation.
+        cache: bytes of memory for decoded frames; None: a quarter of the memory, at most 4 GiB;
+            0 keeps none.
+
+    Raises:
+        DataError: the part is empty, images are missing, or an option names what does not exist.
+        ProjectError: the project cannot be read.
+    """
+
+    def __init__(
+        self,
+        project: Project | str | Path,
+        transform: Annotated[Any, Deferred("transforms")] = None,
+        mode: Mode = "train",
+        *,
+        split: SplitLike = None,
+        view: View = "image",
+        keypoint_names: Sequence[str] | None = None,
+        flip_pairs: Sequence[Sequence[str | int]] | None = None,
+        skeleton: Sequence[Sequence[str | int]] | None = None,
+        sigmas: Sequence[float] | None = None,
+        box_margin: float = 10.0,
+        missing_images: Literal["error", "skip"] = "error",
+        seed: int = 42,
+        cache: int | None = None,
+    ) -> None:
+        check_seed(seed)
+        self.project = project if isinstance(project, Project) else Project(project)
+        everything, individuals, names = _chosen(self.project, keypoint_names)
+        info = DatasetInfo(
+            keypoint_names=names,
+            skeleton=_skeleton(skeleton, self.project.skeleton, names),
+            flip_pairs=_flip_pairs(flip_pairs, names),
+            num_individuals=len(individuals),
+            sigmas=_sigmas(sigmas, len(names)),
+            individuals=individuals,
+        )
+        self.split = _split(split, self.project.train_test_split, seed)
+        records = _project_records(self.project, everything)
+        records = _of_part(records, self.split, mode, self.project.images, self.project.name)
+        records = _existing(records, missing_images)
+        super().__init__(records, info, transform, mode, view, box_margin, seed, cache)
+        if flip_pairs is None:
+            _tell_without_twins(self)
+
+
+@DATASETS.register_module()
+class CocoDataset(FrameDataset):
+    """Images and animals of a COCO keypoint file.
+
+    Args:
+        annotation_file: JSON in COCO's format.
+        image_root: folder that ``file_name`` is relative to; by default found beside the
+            annotation file.
+        transform: see `PoseDataset`.
+        mode: part of the split; without a split it only says what the data set is for.
+        split: see `PoseDataset`; ``by='video'`` keeps the images of a folder together. None takes
+            every image of the file.
+        view: see `PoseDataset`.
+        categories: names or ids of the categories to read; all by default. They must have the
+            same keypoints.
+        keypoint_names: which keypoints, in which order; all by default.
+        flip_pairs: see `PoseDataset`.
+        skeleton: pairs of keypoints; None takes the category's.
+        sigmas: OKS constants per keypoint; COCO's own for COCO's persons, else 0.1 each.
+        box_margin: for animals without a box: pixels around their keypoints.
+        missing_images: what to do when an image does not exist.
+        seed: of the augmentation, and of a split that is drawn.
+        cache: see `PoseDataset`.
+
+    Raises:
+        DataError: the file cannot be read, is not of this format or holds no labelled animal.
+    """
+
+    def __init__(
+        self,
+        annotation_file: str | Path,
+        image_root: str | Path | None = None,
+        transform: Annotated[Any, Deferred("transforms")] = None,
+        mode: Mode = "train",
+        *,
+        split: SplitLike = None,
+        view: View = "image",
+        categories: Sequence[str | int] | None = None,
+        keypoint_names: Sequence[str] | None = None,
+        flip_pairs: Sequence[Sequence[str | int]] | None = None,
+        skeleton: Sequence[Sequence[str | int]] | None = None,
+        sigmas: Sequence[float] | None = None,
+        box_margin: float = 10.0,
+        missing_images: Literal["error", "skip"] = "error",
+        seed: int = 42,
+        cache: int | None = None,
+    ) -> None:
+        check_seed(seed)
+        file = read_coco(annotation_file, image_root, categories)
+        chosen = file.keypoint_names if keypoint_names is None else tuple(keypoint_names)
+        _check_names(chosen)
+        axis = [resolve_name(name, file.keypoint_names, "keypoint_names") for name in chosen]
+        info = DatasetInfo(
+            keypoint_names=chosen,
+            skeleton=_skeleton(skeleton, file.skeleton, chosen),
+            flip_pairs=_flip_pairs(flip_pairs, chosen),
+            num_individuals=max((len(record.ids) for record in file.records), default=1),
+            sigmas=_sigmas(sigmas, len(chosen), file.sigmas and [file.sigmas[i] for i in axis]),
+        )
+        records = [file.with_keypoints(record, axis) for record in file.records]
+        names = [record.name for record in records]
+
+        def draw(**options: Any) -> Split:
+            options.setdefault("train_fraction", 0.95)
+            by_folder = options.pop("by", "image") == "video"
+            groups = [name.rpartition("/")[0] for name in names] if by_folder else None
+            return random_split(names, groups=groups, project=file.path.name, **options)
+
+        self.split = None if split is None else _split(split, draw, seed)
+        if self.split is not None:
+            records = _of_part(records, self.split, mode, names, file.path.name)
+        if not records:
+            raise DataError(f"{file.path} has no image with a labelled animal")
+        records = _existing(records, missing_images)
+        super().__init__(records, info, transform, mode, view, box_margin, seed, cache)
+        if flip_pairs is None:
+            _tell_without_twins(self)
+
+
+# -- keypoints ---------------------------------------------------------------------------------
+
+
+def _chosen(
+    project: Project, keypoint_names: Sequence[str] | None
+) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Return labels ``(I, A, K, 2)`` with names of the A and of the K axis."""
+    names = project.bodyparts if keypoint_names is None else tuple(keypoint_names)
+    _check_names(names)
+    if all(name in project.unique_bodyparts for name in names):
+        axis = [project.unique_bodyparts.index(name) for name in names]
+        return project.unique_keypoints[:, None, axis], ("single",), names
+    mixed = [name for name in names if name in project.unique_bodyparts]
+    if mixed:
+        raise DataError(
+            f"keypoint_names: {mixed[0]!r} is a unique body part and belongs to no animal: "
+            "name unique body parts alone, for a model of their own"
+        )
+    axis = [resolve_name(name, project.bodyparts, "keypoint_names") for name in names]
+    return project.keypoints[:, :, axis], project.individuals, names
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names) or not names:
+        raise DataError(f"keypoint_names must name each keypoint once: {', '.join(names)}")
+
+
+def _flip_pairs(given: Sequence | None, names: tuple[str, ...]) -> Pairs:
+    if given is None:
+        return find_flip_pairs(names)
+    pairs = resolve_pairs(given, names, "flip_pairs")
+    flat = [i for pair in pairs for i in pair]
+    twice = [i for i in flat if flat.count(i) > 1]
+    if twice:
+        raise DataError(f"flip_pairs: {names[twice[0]]!r} stands in two places; it has one twin")
+    return pairs
+
+
+def _tell_without_twins(dataset: FrameDataset) -> None:
+    """Say that mirror images swap no keypoints, where nobody said that there are none to swap."""
+    mirrors = [t for t in dataset.pipeline.transforms if getattr(t, "mirrors", False)]
+    if mirrors and not dataset.info.flip_pairs:
+        logger.warning(
+            "%s mirrors images, but the names of the keypoints (%s) tell of no left and right: "
+            "none are swapped. Give flip_pairs=[[left, right], ...], or flip_pairs=[] if so it is",
+            type(mirrors[0]).__name__,
+            ", ".join(dataset.info.keypoint_names),
+        )
+
+
+def _skeleton(given: Sequence | None, known: Sequence, names: tuple[str, ...]) -> Pairs:
+    if given is not None:
+        return resolve_pairs(given, names, "skeleton")
+    return tuple((names.index(a), names.index(b)) for a, b in known if a in names and b in names)
+
+
+def _sigmas(
+    given: Sequence[float] | None, count: int, known: Sequence[float] | None = None
+) -> tuple[float, ...]:
+    sigmas = tuple(float(s) for s in given or known or [_OKS_SIGMA] * count)
+    if len(sigmas) != count or min(sigmas) <= 0:
+        raise DataError(f"sigmas must be {count} positive numbers, one for each keypoint")
+    return sigmas
+
+
+# -- records -----------------------------------------------------------------------------------
+
+
+def _project_records(project: Project, keypoints: np.ndarray) -> list[Record]:
+    records = []
+    for image_id, (name, points) in enumerate(zip(project.images, keypoints, strict=True)):
+        labelled = np.isfinite(points).all(axis=-1)  # (A, K)
+        animals = np.flatnonzero(labelled.any(axis=1))
+        if not len(animals):
+            continue  # nothing to learn from, and nothing to compare with
+        labelled = labelled[animals]
+        records.append(
+            Record(
+                name=name,
+                path=project.path(name),
+                image_id=image_id,
+                keypoints=np.where(labelled[..., None], points[animals], 0).astype(np.float32),
+                visibility=np.where(labelled, 2, 0).astype(np.uint8),
+                ids=animals.astype(np.int64),
+            )
+        )
+    if not records:
+        raise DataError(f"{project.root} has no labelled keypoint")
+    return records
+
+
+def _split(given: SplitLike, draw: Any, seed: int) -> Split:
+    if isinstance(given, Split):
+        return given
+    if isinstance(given, (str, Path)):
+        return Split.load(given)
+    options: dict[str, Any] = {"seed": seed, **(given or {})}
+    unknown = sorted(set(options) - set(Draw.__annotations__))
+    if unknown:
+        raise DataError(
+            f"split takes no {unknown[0]!r}; it takes train_fraction, val_fraction, seed and by, "
+            "or the path of a file"
+        )
+    if options.get("by", "image") not in ("image", "video"):
+        raise DataError(f"by must be 'image' or 'video', not {options['by']!r}")
+    return draw(**options)
+
+
+def _of_part(
+    records: list[Record], split: Split, mode: Mode, known: Sequence[str], project: str
+) -> list[Record]:
+    wanted = split.part(mode)
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise DataError(
+            f"the split{f' of {split.project}' if split.project else ''} names images that "
+            f"{project} has no labels for: {len(unknown)} of {len(wanted)} in {mode}, "
+            f"such as {unknown[0]}"
+        )
+    by_name = {record.name: record for record in records}
+    part = [by_name[name] for name in wanted if name in by_name]
+    if not part and mode != "val":  # no validation part is the usual case; a loader says so
+        what = "images" if not wanted else "labelled images"
+        raise DataError(
+            f"the {mode} part of the split has no {what}: change train_fraction, or the split"
+        )
+    return part
+
+
+def _existing(records: list[Record], missing_images: str) -> list[Record]:
+    if missing_images not in ("error", "skip"):
+        raise DataError(f"missing_images must be 'error' or 'skip', not {missing_images!r}")
+    if missing_images == "error":
+        return records
+    found = [record for record in records if record.path.is_file()]
+    if len(found) < len(records):
+        logger.warning("%d labelled images are missing and left out", len(records) - len(found))
+    if records and not found:
+        raise DataError(f"none of the {len(records)} labelled images exists")
+    return found

@@ -1,0 +1,75 @@
+"""Image files to RGB uint8 arrays, and the failures of that in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from dlcreg.errors import DataError
+
+_EXIF_ORIENTATION = 0x0112
+_ROTATED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Return an image file as uint8 ``(H, W, 3)`` RGB.
+
+    Grey images are repeated, an alpha channel is dropped, 16 bits are cut to the upper 8, and a
+    camera's orientation tag is obeyed: as OpenCV, and with it DeepLabCut, shows the image.
+
+    Raises:
+        DataError: the file is missing, truncated or no image.
+    """
+    try:
+        with Image.open(path) as file:
+            turn = _ROTATED.get(_orientation(file))
+            image: Image.Image = file if turn is None else file.transpose(turn)
+            if image.mode.startswith("I") or image.mode == "F":
+                return _deep_to_rgb(np.asarray(image), path)
+            return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no image {path}") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not an image that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"the image {path} is too large: {error}") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise DataError(f"the image {path} is damaged: {error}. Copy it anew") from error
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return height and width of an image file from its header alone.
+
+    Raises:
+        DataError: the file is missing or no image.
+    """
+    try:
+        with Image.open(path) as file:
+            width, height = file.size
+            return (width, height) if _orientation(file) in (5, 6, 7, 8) else (height, width)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no image {path}") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} is not an image that can be read: {error}") from error
+
+
+def _orientation(file: Image.Image) -> int:
+    # frames of a video have no tag: PNG files are not searched for one, which costs a full read
+    return 1 if file.format == "PNG" else int(file.getexif().get(_EXIF_ORIENTATION, 1))
+
+
+def _deep_to_rgb(values: np.ndarray, path: str | Path) -> np.ndarray:
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise DataError(f"{path} has {values.dtype} pixels; 8 or 16 bits per channel are read")
+    grey = (values >> 8).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
