@@ -1,0 +1,202 @@
+"""The model of poses: normalises images, runs backbone and neck, and one head or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcreg.contracts import Backbone, Head, Neck
+from dlcreg.registry import MODELS
+from dlcreg.structures import Instances, Poses
+
+Outputs = dict[str, Any]
+"""Tensors by name; with several heads, such a dict by the head's name."""
+
+
+@MODELS.register_module()
+class PoseModel(nn.Module):
+    """Backbone, neck and heads. A plain module that a config or Python code can put together.
+
+    Integer images are normalised on their device: the channels are brought into `channel_order`,
+    scaled to 0 to 1, and `mean` and `std` applied. Floating-point images are taken as normalised.
+    Images whose size the backbone cannot divide are then padded with 0 at the right and the bottom,
+    which moves no keypoint.
+
+    Args:
+        backbone: images to feature maps.
+        neck: feature maps to feature maps; None for none.
+        head: one head, or several by name.
+        mean: mean of each channel, for values of 0 to 1, in `channel_order`.
+        std: standard deviation of each channel, likewise.
+        channel_order: order of channels that the backbone was made for.
+        flip_pairs: pairs of indices of left and right keypoints, for the flip test.
+        num_keypoints: number of keypoints K, for the flip test.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        neck: Neck | None = None,
+        *,
+        head: Head | dict[str, Head],
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        channel_order: Literal["RGB", "BGR"] = "RGB",
+        flip_pairs: Sequence[tuple[int, int]] = (),
+        num_keypoints: int | None = None,
+    ) -> None:
+        super().__init__()
+        if channel_order not in ("RGB", "BGR"):
+            raise ValueError(f"channel_order must be 'RGB' or 'BGR', not {channel_order!r}")
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f"mean and std need 3 values each, std above 0: {mean}, {std}")
+        self.backbone = backbone
+        self.neck = neck
+        self.head: nn.Module = nn.ModuleDict(head) if isinstance(head, Mapping) else head
+        self.channel_order = channel_order
+        self.flip_pairs = tuple((int(a), int(b)) for a, b in flip_pairs)
+        self.num_keypoints = num_keypoints
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """The heads by name; a single head has the name ``""``."""
+        if isinstance(self.head, nn.ModuleDict):
+            return dict(self.head.items())  # type: ignore[arg-type]
+        return {"": self.head}  # type: ignore[dict-item]
+
+    @property
+    def size_divisor(self) -> int:
+        """Height and width of an image are padded to multiples of this."""
+        strides = getattr(self.backbone, "out_strides", (1,))
+        return int(self.backbone.size_divisor or max(strides))
+
+    def forward(
+        self,
+        images: Tensor,
+        mode: Literal["tensor", "loss", "predict"] = "tensor",
+        instances: Instances | None = None,
+        condition: Tensor | None = None,
+        flip_test: bool = False,
+    ) -> Any:
+        """Run the model.
+
+        Args:
+            images: uint8 RGB ``(B, 3, H, W)``, or floats that are normalised already.
+            mode: ``tensor`` for the outputs, ``loss`` for the losses, ``predict`` for poses.
+            instances: labels, tensors ``(B, N, ...)`` in pixels of `images`; for ``loss``.
+            condition: keypoints ``(B, K, 3)`` or a map ``(B, C, H, W)``, for conditioned backbones.
+            flip_test: average the outputs with those of the mirrored images, in one pass of 2B.
+
+        Returns:
+            ``tensor``: a dict of tensors; ``loss``: a dict of weighted losses whose sum is to be
+            minimised; ``predict``: `Poses` in pixels of `images`. With several heads: a dict of
+            those by the head's name, and the losses as ``name.output``.
+
+        Raises:
+            ValueError: an unknown mode, or no labels for ``loss``.
+        """
+        images = self.pad(self.normalise(images))
+        if mode == "loss":
+            if instances is None:
+                raise ValueError("mode='loss' needs instances=, the labels of the images")
+            return self._losses(images, instances, condition)
+        if mode not in ("tensor", "predict"):
+            raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', not {mode!r}")
+        if flip_test:
+            outputs = self._averaged_outputs(images, condition)
+        else:
+            features = self.features(images, condition)
+            if mode == "predict":
+                return self._single({k: head.predict(features) for k, head in self.heads.items()})
+            outputs = {name: head(features) for name, head in self.heads.items()}
+        if mode == "tensor":
+            return self._single(outputs)
+        return self._single({k: _decode(head, outputs[k]) for k, head in self.heads.items()})
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return normalised floats of uint8 images; floats are returned as they are."""
+        if images.is_floating_point():
+            return images
+        if self.channel_order == "BGR":
+            images = images.flip(1)
+        mean, std = self.get_buffer("mean"), self.get_buffer("std")
+        return (images.to(mean.dtype) - mean) / std
+
+    def pad(self, images: Tensor) -> Tensor:
+        """Return images whose sides `size_divisor` divides, padded at the right and the bottom."""
+        height, width = images.shape[-2:]
+        right, bottom = -width % self.size_divisor, -height % self.size_divisor
+        return F.pad(images, (0, right, 0, bottom)) if right or bottom else images
+
+    def features(self, images: Tensor, condition: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return what the heads get, of normalised images of a fitting size."""
+        if condition is None:
+            features = self.backbone(images)
+        else:
+            features = self.backbone(images, condition)
+        return features if self.neck is None else self.neck(features)  # type: ignore[no-any-return]
+
+    def _losses(
+        self, images: Tensor, instances: Instances, condition: Tensor | None
+    ) -> dict[str, Tensor]:
+        features = self.features(images, condition)
+        height, width = images.shape[-2:]
+        losses = {}
+        for name, head in self.heads.items():
+            for output, value in head.loss(features, instances, (height, width)).items():
+                losses[f"{name}.{output}" if name else output] = value
+        return losses
+
+    def _averaged_outputs(
+        self, images: Tensor, condition: Tensor | None
+    ) -> dict[str, dict[str, Tensor]]:
+        """Return outputs by head and name: the mean of the images' and the mirrored images'."""
+        if condition is not None:
+            condition = torch.cat([condition, self._mirrored_condition(condition, images)])
+        features = self.features(torch.cat([images, images.flip(-1)]), condition)
+        count = len(images)
+        outputs = {}
+        for name, head in self.heads.items():
+            both = {key: value.float() for key, value in head(features).items()}
+            plain = {key: value[:count] for key, value in both.items()}
+            mirrored = {key: value[count:] for key, value in both.items()}
+            mirrored = head.codec.flip(mirrored, self._flip_index(head, images.device))
+            outputs[name] = {key: (plain[key] + mirrored[key]) / 2 for key in plain}
+        return outputs
+
+    def _mirrored_condition(self, condition: Tensor, images: Tensor) -> Tensor:
+        if condition.dim() != 3:
+            raise ValueError("a flip test needs the condition as keypoints (B, K, 3), not as a map")
+        index = _swapped(condition.shape[1], self.flip_pairs, condition.device)
+        mirrored = condition.index_select(1, index).clone()
+        mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
+        return mirrored
+
+    def _flip_index(self, head: Head, device: torch.device) -> Tensor:
+        count = head.num_keypoints or self.num_keypoints
+        if count is None:
+            raise ValueError("a flip test needs num_keypoints, of the head or of PoseModel")
+        return _swapped(count, self.flip_pairs, device)
+
+    def _single(self, by_head: dict[str, Any]) -> Any:
+        return by_head if isinstance(self.head, nn.ModuleDict) else by_head[""]
+
+
+def _decode(head: Head, outputs: dict[str, Tensor]) -> Poses:
+    return head.codec.decode({name: value.float() for name, value in outputs.items()})
+
+
+def _swapped(count: int, pairs: Sequence[tuple[int, int]], device: torch.device) -> Tensor:
+    """Return for each of `count` keypoints the index of its twin, or its own."""
+    index = list(range(count))
+    for left, right in pairs:
+        if not (0 <= left < count and 0 <= right < count):
+            raise ValueError(f"flip pair {(left, right)} does not lie within {count} keypoints")
+        index[left], index[right] = right, left
+    return torch.tensor(index, device=device)
