@@ -1,0 +1,65 @@
+"""What a run says before its first batch: mistakes that would show only later, and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dlcreg.contracts import Metric
+from dlcreg.errors import ConfigError, Problem
+from dlcreg.solvers.evaluation import Loader, check_metrics
+from dlcreg.solvers.runner import HookedRun
+
+
+def check_numbers(**numbers: float | None) -> None:
+    """Check the numbers that the solver is given; None where one is left out.
+
+    Raises:
+        ConfigError: numbers that make no sense, all together.
+    """
+    problems = []
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if name == "ema":
+            fits, wanted = 0 < value <= 1, "the share of the newest weights, in (0, 1]"
+        elif name == "clip_grad":
+            fits, wanted = value > 0, "a positive norm"
+        elif name == "max_keep":
+            fits, wanted = value >= 1 or value == -1, "1 or more, or -1 to keep all"
+        elif name == "seed":
+            fits, wanted = 0 <= value < 2**63, "0 to 2**63 - 1"
+        else:
+            fits, wanted = value >= 1, "1 or more"
+        if not fits:
+            problems.append(Problem(f"solver.{name}", f"{value:g} makes no sense: give {wanted}."))
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_parts(train: Loader, val: Loader | None, metrics: Sequence[Metric]) -> None:
+    """Check that there is something to train on, and to measure.
+
+    Raises:
+        ConfigError: the training part gives no batch, or metrics share a key.
+    """
+    if len(train) == 0:
+        raise ConfigError(
+            Problem(
+                "data.train",
+                f"{len(train.dataset)} samples give no batch: make data.batch_size smaller.",
+            )
+        )
+    if val is not None:
+        check_metrics(metrics, val.dataset.info)
+
+
+def describe(run: HookedRun) -> str:
+    """Return in a line what is trained, on what and where."""
+    millions = sum(p.numel() for p in run.model.parameters() if p.requires_grad) / 1e6
+    val = len(run.val_loader.dataset) if run.val_loader is not None else 0
+    batches = len(run.train_loader)
+    return (
+        f"{type(run.model).__name__} with {millions:.3g} million parameters to train, on "
+        f"{run.device}: {len(run.train_loader.dataset)} samples in {batches} "
+        f"batch{'es' * (batches != 1)} an epoch, {val} for validation; results in {run.work_dir}"
+    )

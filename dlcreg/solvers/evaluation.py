@@ -1,0 +1,253 @@
+"""Evaluation: the same code in training, in validation and in ``tools/test.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from dlcreg.contracts import Dataset, Metric
+from dlcreg.errors import ConfigError, DataError, DlcregError, Problem
+from dlcreg.solvers.devices import Precision, autocast, choose_device
+from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
+
+
+class Loader(Protocol):
+    """Batches of a data set, in an order that depends on (seed, epoch) alone."""
+
+    dataset: Dataset
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Return the batches of an epoch from batch `start` on."""
+
+
+class Evaluation:
+    """How a finished model is measured: the config's section ``evaluation``.
+
+    Args:
+        metrics: measures; None: those of the solver.
+        batch_size: images at once; None: that of the data.
+        flip_test: average the outputs with those of the mirrored image.
+        pcutoff: likelihood below which a keypoint counts as not found, for pictures and tables.
+        pictures: number of the best and of the worst frames to draw.
+    """
+
+    def __init__(
+        self,
+        metrics: list[Metric] | None = None,
+        batch_size: int | None = None,
+        flip_test: bool = False,
+        pcutoff: float = 0.6,
+        pictures: int = 5,
+    ) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: give 1 or more")
+        if not 0 <= pcutoff <= 1:
+            raise ValueError(f"pcutoff={pcutoff:g}: a likelihood lies between 0 and 1")
+        if pictures < 0:
+            raise ValueError(f"pictures={pictures}: give 0 or more")
+        self.metrics = metrics
+        self.batch_size = batch_size
+        self.flip_test = flip_test
+        self.pcutoff = pcutoff
+        self.pictures = pictures
+
+
+def evaluate(
+    model: nn.Module,
+    loader: Loader,
+    metrics: Sequence[Metric],
+    *,
+    device: str | torch.device | None = None,
+    precision: Precision = "fp32",
+    flip_test: bool = False,
+    predictions: list[tuple[Meta, Poses]] | None = None,
+) -> dict[str, Any]:
+    """Return what the metrics measure on all images of a loader.
+
+    Args:
+        model: called as ``model(images, mode='predict')``; left in the mode it was in.
+        loader: the images; one pass over epoch 0.
+        metrics: measures with keys of their own; see `check_metrics`.
+        device: where to compute; None: where the model is.
+        precision: of the forward pass.
+        flip_test: see `Evaluation`.
+        predictions: a list that is given each image's predictions, in pixels of the original
+            image, with B = 1.
+
+    Raises:
+        ConfigError: a metric does not fit the data set, or two have a key in common.
+    """
+    check_metrics(metrics, loader.dataset.info, "evaluation.metrics")
+    collected = Collector()
+    for batch, poses in predict(
+        model, loader, device=device, precision=precision, flip_test=flip_test
+    ):
+        collected.add(batch.meta, poses)
+    images = collected.images()
+    if predictions is not None:
+        predictions.extend(images)
+    return measure(images, loader.dataset, metrics)
+
+
+def predict(
+    model: nn.Module,
+    loader: Loader,
+    *,
+    device: str | torch.device | None = None,
+    precision: Precision = "fp32",
+    flip_test: bool = False,
+) -> Iterator[tuple[Batch, Poses]]:
+    """Yield each batch with its poses, on the CPU, in pixels of the original images.
+
+    Arguments as for `evaluate`.
+    """
+    device = choose_device(device) if device is not None else device_of(model)
+    was_training = model.training
+    model.eval()
+    try:
+        for batch in loader.epoch(0):
+            moved = batch.to(device, non_blocking=True)
+            options: dict[str, Any] = {"flip_test": True} if flip_test else {}
+            if moved.condition is not None:
+                options["condition"] = moved.condition
+            # no_grad and not inference_mode: buffers that a model makes at its first call stay
+            # usable in training
+            with torch.no_grad(), autocast(device, precision):
+                poses = model(moved.images, mode="predict", **options)
+            if isinstance(poses, Mapping):
+                poses = next(iter(poses.values()))
+            if not isinstance(poses, Poses):
+                raise DataError(
+                    f"{type(model).__name__}(mode='predict') gave a {type(poses).__name__}; "
+                    "dlcreg.Poses are wanted."
+                )
+            yield batch, poses.to("cpu").to_image(batch.matrix)
+    finally:
+        model.train(was_training)
+
+
+class Collector:
+    """Puts the predictions of one image together, whichever crops and batches they come from."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, list[tuple[Meta, Poses]]] = {}
+
+    def add(self, metas: Sequence[Meta], poses: Poses) -> None:
+        """Add a batch: one `Meta` and one row of `poses` for each sample."""
+        for row, meta in enumerate(metas):
+            self._parts.setdefault(meta.image_id, []).append((meta, _row(poses, row)))
+
+    def images(self) -> list[tuple[Meta, Poses]]:
+        """Return for each image its `Meta` and its poses, with B = 1 and no padding."""
+        joined = []
+        for parts in self._parts.values():
+            parts.sort(key=lambda part: (part[0].instance or 0, part[0].index))
+            joined.append(
+                (replace(parts[0][0], instance=None), _join([poses for _, poses in parts]))
+            )
+        return sorted(joined, key=lambda image: image[0].index)
+
+
+def measure(
+    images: Sequence[tuple[Meta, Poses]], dataset: Dataset, metrics: Sequence[Metric]
+) -> dict[str, Any]:
+    """Return the values of all metrics in one dict; tables such as per keypoint are merged.
+
+    Args:
+        images: as `Collector.images` gives them.
+        dataset: knows the labels.
+        metrics: measures with keys of their own.
+
+    Raises:
+        DlcregError: a metric does not give what it promises.
+    """
+    for metric in metrics:
+        metric.reset(dataset.info)
+    for meta, poses in images:
+        labels = dataset.annotations(meta.image_id)
+        for metric in metrics:
+            metric.update(poses, labels, meta)
+    values: dict[str, Any] = {}
+    for metric in metrics:
+        measured = metric.compute()
+        missing = [key for key in metric.keys if key not in measured]
+        if missing:
+            raise DlcregError(
+                f"{type(metric).__name__} promises {missing[0]!r} among its keys, but compute() "
+                f"gives only {', '.join(measured) or 'nothing'}. Correct the metric."
+            )
+        _merge(values, measured)
+    return values
+
+
+def check_metrics(
+    metrics: Sequence[Metric], info: DatasetInfo, path: str = "solver.metrics"
+) -> None:
+    """Check that the metrics fit the data set, and that each key belongs to one metric alone.
+
+    Raises:
+        ConfigError: one does not fit, or two have a key in common.
+    """
+    owners: dict[str, Metric] = {}
+    problems = []
+    for index, metric in enumerate(metrics):
+        try:
+            metric.reset(info)
+        except ValueError as error:
+            problems.append(Problem(f"{path}.{index}", f"{type(metric).__name__}: {error}."))
+        shared = [key for key in metric.keys if owners.setdefault(key, metric) is not metric]
+        for other in dict.fromkeys(owners[key] for key in shared):
+            keys = ", ".join(repr(key) for key in shared if owners[key] is other)
+            both = f"{type(other).__name__} and {type(metric).__name__} both measure {keys}"
+            problems.append(Problem(f"{path}.{index}", f"{both}: leave one of them out."))
+    if problems:
+        raise ConfigError(problems)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device that a model's weights are on."""
+    tensor: Tensor | None = next(model.parameters(), None)
+    return tensor.device if tensor is not None else torch.device("cpu")
+
+
+def _row(poses: Poses, row: int) -> Poses:
+    keep = poses.valid[row]
+
+    def pick(value: Tensor | None) -> Tensor | None:
+        return None if value is None else value[row : row + 1, keep]
+
+    keypoints, scores, instance_scores = (
+        value[row : row + 1, keep]
+        for value in (poses.keypoints, poses.scores, poses.instance_scores)
+    )
+    valid = poses.valid[row : row + 1, keep]
+    return Poses(
+        keypoints, scores, instance_scores, valid, pick(poses.boxes), pick(poses.identities)
+    )
+
+
+def _join(parts: Sequence[Poses]) -> Poses:
+    if len(parts) == 1:
+        return parts[0]
+
+    def together(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return None if any(value is None for value in values) else torch.cat(values, dim=1)
+
+    names = ("keypoints", "scores", "instance_scores", "valid", "boxes", "identities")
+    return Poses(*(together(name) for name in names))
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, Mapping):
+            _merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value

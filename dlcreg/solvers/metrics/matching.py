@@ -1,0 +1,113 @@
+"""Which predicted animal is which labelled one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlcreg.structures import Instances, Poses
+
+MIN_SIMILARITY = 1e-6
+
+
+def object_similarity(
+    predicted: np.ndarray,
+    keypoints: np.ndarray,
+    labelled: np.ndarray,
+    areas: np.ndarray,
+    sigmas: np.ndarray,
+) -> np.ndarray:
+    """Return the object keypoint similarity (OKS) of each prediction with each label.
+
+    Args:
+        predicted: float ``(P, K, 2)``, pixels; not finite where nothing was found.
+        keypoints: float ``(N, K, 2)``, pixels.
+        labelled: bool ``(N, K)``.
+        areas: float ``(N,)``, square pixels.
+        sigmas: float ``(K,)``, COCO's convention: the constant is twice sigma.
+
+    Returns:
+        float64 ``(P, N)``: the mean over the labelled keypoints of
+        ``exp(-d^2 / (2 area (2 sigma)^2))``; a keypoint that was not found counts 0, an animal
+        without a labelled keypoint gives 0.
+    """
+    squared = ((predicted[:, None].astype(np.float64) - keypoints[None]) ** 2).sum(-1)
+    spread = 2 * np.maximum(areas, np.spacing(1.0))[:, None] * (2 * sigmas) ** 2
+    similarity = np.exp(-np.where(np.isfinite(squared), squared, np.inf) / spread[None])
+    count = labelled.sum(-1)
+    total = (similarity * labelled[None]).sum(-1)
+    return np.asarray(total / np.maximum(count, 1))
+
+
+def match(
+    poses: Poses, instances: Instances, sigma: float = 0.1, direct: bool = False
+) -> tuple[list[tuple[int, int]], int, int]:
+    """Pair predicted with labelled animals as DeepLabCut's evaluation does.
+
+    Predictions, those of the highest mean likelihood first, each take the labelled animal of the
+    highest OKS that is still free. The OKS refers to the area of the tight box around the labelled
+    keypoints. Where that box is flat, as for an animal along an axis or with one keypoint,
+    DeepLabCut matches next to nothing; here it is taken to be a tenth as wide as long at least,
+    and the labelled area counts for a single keypoint.
+
+    Args:
+        poses: CPU tensors with B = 1.
+        instances: numpy, the animals of the image.
+        sigma: OKS constant of every keypoint.
+        direct: the image shows one animal and is known to: the best prediction is compared with
+            it, however far it is off.
+
+    Returns:
+        Pairs of indices (prediction, label), the number of labelled animals that no prediction
+        took, and the number of predictions that took none.
+    """
+    valid = np.flatnonzero(poses.valid[0].numpy())
+    labelled = (np.asarray(instances.visibility) > 0) & np.asarray(instances.valid, bool)[:, None]
+    animals = np.flatnonzero(labelled.any(-1))
+    scores = poses.scores[0].numpy()
+    order = sorted(valid, key=lambda index: -float(np.nan_to_num(scores[index]).mean()))
+    if direct and len(animals) <= 1:
+        pairs = [(int(p), int(n)) for p, n in zip(order[:1], animals, strict=False)]
+        return pairs, len(animals) - len(pairs), 0
+    if not len(animals) or not len(order):
+        return [], len(animals), len(order)
+    keypoints = np.asarray(instances.keypoints)[animals]
+    areas = _matching_areas(keypoints, labelled[animals], np.asarray(instances.areas)[animals])
+    similarity = object_similarity(
+        poses.keypoints[0].numpy()[order],
+        keypoints,
+        labelled[animals],
+        areas,
+        np.full(keypoints.shape[1], sigma),
+    )
+    pairs, free = [], np.ones(len(animals), bool)
+    for row, prediction in enumerate(order):
+        candidates = np.where(free, similarity[row], -1.0)
+        best = int(candidates.argmax())
+        if candidates[best] > MIN_SIMILARITY:
+            free[best] = False
+            pairs.append((int(prediction), int(animals[best])))
+    return pairs, int(free.sum()), len(order) - len(pairs)
+
+
+def tight_areas(keypoints: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """Return the areas ``(N,)`` of the boxes around the labelled keypoints, at least 1.
+
+    Args:
+        keypoints: float ``(N, K, 2)``.
+        labelled: bool ``(N, K)`` with one True at least in each row.
+    """
+    return np.maximum(_sides(keypoints, labelled).prod(axis=-1), 1.0)
+
+
+def _matching_areas(
+    keypoints: np.ndarray, labelled: np.ndarray, annotated: np.ndarray
+) -> np.ndarray:
+    sides = _sides(keypoints, labelled)
+    areas = np.maximum(sides.prod(axis=-1), sides.max(axis=-1) ** 2 / 10)
+    return np.maximum(np.where(areas > 0, areas, annotated), 1.0)
+
+
+def _sides(keypoints: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    low = np.where(labelled[..., None], keypoints, np.inf).min(axis=1)
+    high = np.where(labelled[..., None], keypoints, -np.inf).max(axis=1)
+    return (high - low).astype(np.float64)

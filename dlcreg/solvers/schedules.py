@@ -1,0 +1,120 @@
+"""Learning rates and other options of the optimizer over time: mmengine's parameter schedulers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+from dlcreg.contracts import Metric
+from dlcreg.errors import CheckpointError, ConfigError, Problem
+from dlcreg.registry import SCHEDULERS
+from dlcreg.solvers.monitor import find_monitor
+from dlcreg.wiring import construct
+
+
+class Schedules:
+    """All schedules of a run.
+
+    Schedules with ``by_epoch=True``, mmengine's default, take a step after each epoch; those with
+    ``by_epoch=False`` after each update of the weights, so that several batches accumulated into
+    one update count once. ``end`` is the end of the training if not given.
+
+    Args:
+        cfg: configs or built schedulers of mmengine; ``convert_to_iter_based=True`` turns epochs
+            into updates.
+        optimizer: whose options change.
+        max_epochs: length of the training in epochs.
+        updates_per_epoch: updates of the weights in an epoch.
+    """
+
+    def __init__(
+        self,
+        cfg: Sequence[Any] | Mapping[str, Any],
+        optimizer: Optimizer,
+        max_epochs: int,
+        updates_per_epoch: int,
+    ) -> None:
+        items = [cfg] if isinstance(cfg, Mapping) or not isinstance(cfg, Sequence) else list(cfg)
+        self.optimizer = optimizer
+        self.schedulers = [
+            self._build(item, f"solver.schedule.{index}", max_epochs, updates_per_epoch)
+            for index, item in enumerate(items)
+        ]
+
+    def _build(self, item: Any, path: str, max_epochs: int, updates_per_epoch: int) -> Any:
+        if not isinstance(item, Mapping):
+            return item
+        cfg = dict(item)
+        convert = cfg.pop("convert_to_iter_based", False)
+        by_epoch = cfg.get("by_epoch", True)
+        cfg.setdefault("end", max_epochs if by_epoch else max_epochs * updates_per_epoch)
+        if not convert:
+            return construct(SCHEDULERS, cfg, {"optimizer": self.optimizer}, path)
+        try:
+            build = SCHEDULERS.get(cfg.pop("type")).build_iter_from_epoch  # type: ignore[attr-defined]
+            return build(self.optimizer, epoch_length=updates_per_epoch, **cfg)
+        except (AssertionError, TypeError, ValueError) as error:
+            raise ConfigError(
+                Problem(path, f"cannot be converted to iterations: {error}")
+            ) from error
+
+    def step_update(self) -> None:
+        """Say that the weights were updated."""
+        for scheduler in self.schedulers:
+            if not scheduler.by_epoch:
+                scheduler.step()
+
+    def step_epoch(self) -> None:
+        """Say that an epoch has ended."""
+        for scheduler in self.schedulers:
+            if scheduler.by_epoch:
+                scheduler.step()
+
+    def step_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Say what the validation measured, for the schedules that wait for a plateau."""
+        for scheduler in self.schedulers:
+            if hasattr(scheduler, "monitor"):
+                scheduler.step(dict(metrics))
+
+    def check(self, metrics: Sequence[Metric]) -> None:
+        """Find schedules that wait for something that validation does not measure.
+
+        Args:
+            metrics: what validation measures; empty without a validation part.
+
+        Raises:
+            ConfigError: there is such a schedule.
+        """
+        for index, scheduler in enumerate(self.schedulers):
+            if hasattr(scheduler, "monitor"):
+                find_monitor(metrics, scheduler.monitor, f"solver.schedule.{index}.monitor")
+
+    def values(self) -> dict[str, float]:
+        """Return the learning rate now, by parameter group where the groups differ."""
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        if len(set(rates)) == 1:
+            return {"lr": rates[0]}
+        return {f"lr_{index}": rate for index, rate in enumerate(rates)}
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Return the state of every schedule, but for functions, which its config makes anew."""
+        return [
+            {name: value for name, value in scheduler.state_dict().items() if not callable(value)}
+            for scheduler in self.schedulers
+        ]
+
+    def load_state_dict(self, states: Sequence[dict[str, Any]]) -> None:
+        """Restore the state of every schedule.
+
+        Raises:
+            CheckpointError: the run that was saved had other schedules.
+        """
+        if len(states) != len(self.schedulers):
+            raise CheckpointError(
+                f"the checkpoint has {len(states)} schedules, this config {len(self.schedulers)}. "
+                "Resume with the config of the run, which stands in its work dir."
+            )
+        for scheduler, state in zip(self.schedulers, states, strict=True):
+            scheduler.load_state_dict(state)

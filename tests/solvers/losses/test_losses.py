@@ -1,0 +1,105 @@
+"""Losses: weights, missing labels, and the values of the original implementations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from dlcreg.solvers.losses.bce import BCELoss
+from dlcreg.solvers.losses.huber import HuberLoss
+from dlcreg.solvers.losses.mse import MSELoss
+from dlcreg.solvers.losses.ohkm import OHKMLoss
+
+ALL = [MSELoss(), MSELoss(reduction="mean"), HuberLoss(), BCELoss(), OHKMLoss(top_k=2)]
+NAMES = [f"{type(loss).__name__}-{getattr(loss, 'reduction', '')}" for loss in ALL]
+
+
+@pytest.fixture(scope="module")
+def arrays(shared):
+    return lambda name: np.load(shared / "golden" / "out" / f"{name}.npz")
+
+
+@pytest.mark.parametrize("loss", ALL, ids=NAMES)
+@pytest.mark.parametrize("poison", [float("nan"), float("inf"), 1e30])
+def test_a_weight_of_zero_gives_no_gradient_whatever_the_target_is(loss, poison):
+    output = torch.randn(2, 3, 4, 4, requires_grad=True)
+    target = torch.rand(2, 3, 4, 4)
+    target[:, 1] = poison
+    weight = torch.ones(2, 3, 1, 1)
+    weight[:, 1] = 0
+    value = loss(output, target, weight)
+    value.backward()
+    assert value.isfinite()
+    assert (output.grad[:, 1] == 0).all()
+    assert output.grad.isfinite().all()
+    assert (output.grad[:, 0] != 0).any()
+
+
+@pytest.mark.parametrize("loss", ALL, ids=NAMES)
+def test_a_batch_without_any_label_has_the_loss_zero(loss):
+    output = torch.randn(2, 3, 4, 4, requires_grad=True)
+    value = loss(output, torch.full((2, 3, 4, 4), float("nan")), torch.zeros(2, 3, 1, 1))
+    value.backward()
+    assert value.item() == 0
+    assert (output.grad == 0).all()
+
+
+@pytest.mark.parametrize("loss", ALL, ids=NAMES)
+def test_a_weight_of_each_element_equals_the_same_weight_of_its_map(loss):
+    output, target = torch.randn(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    weight = torch.tensor([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])[..., None, None]
+    whole = loss(output, target, weight)
+    each = loss(output, target, weight.expand_as(target))
+    assert whole.item() == pytest.approx(each.item())
+
+
+def test_present_does_not_shrink_with_missing_labels_and_mean_does():
+    output, target = torch.ones(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
+    weight = torch.tensor([1.0, 0.0, 0.0, 0.0]).view(1, 4, 1, 1)
+    assert MSELoss()(output, target, weight).item() == 1.0
+    assert MSELoss(reduction="mean")(output, target, weight).item() == 0.25
+
+
+def test_hrnet_s_losses_have_the_original_s_values(arrays):
+    file = arrays("codec_hrnet")
+    output, target = (torch.tensor(file[f"in/loss_{key}"]) for key in ("pred", "target"))
+    weight = torch.tensor(file["in/loss_weight"])[..., None]
+    mse, ohkm = MSELoss(weight=0.5, reduction="mean"), OHKMLoss(weight=0.5, top_k=8)
+    assert float(mse.weight * mse(output, target, weight)) == pytest.approx(
+        float(file["out/joints_mse"]), abs=1e-6
+    )
+    assert float(ohkm.weight * ohkm(output, target, weight)) == pytest.approx(
+        float(file["out/joints_ohkm_top8"]), abs=1e-6
+    )
+
+
+def test_deeplabcut_s_losses_have_the_original_s_values(arrays):
+    file = arrays("codec_dlc_bottomup")
+
+    def value(loss, name):
+        arrays = (f"in/pred_{name}", f"out/plateau_{name}", f"out/plateau_{name}_weights")
+        return float(loss(*(torch.tensor(file[key]) for key in arrays)))
+
+    assert value(BCELoss(), "heatmap") == pytest.approx(float(file["out/loss_bce"]), abs=1e-6)
+    assert value(HuberLoss(), "locref") == pytest.approx(
+        float(file["out/loss_locref_huber"]), abs=1e-8
+    )
+    assert value(MSELoss(), "heatmap") == pytest.approx(
+        float(file["out/loss_mse_weighted"]), rel=1e-5
+    )
+
+
+def test_hard_keypoints_alone_are_mined():
+    output = torch.tensor([3.0, 1.0, 2.0]).view(1, 3, 1, 1).requires_grad_()
+    loss = OHKMLoss(top_k=1)(output, torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
+    loss.backward()
+    assert loss.item() == 9.0
+    assert output.grad.flatten().tolist() == [6.0, 0.0, 0.0]
+
+
+def test_values_without_sense_are_refused():
+    with pytest.raises(ValueError, match="delta must be above 0"):
+        HuberLoss(delta=0.0)
+    with pytest.raises(ValueError, match="top_k must be at least 1"):
+        OHKMLoss(top_k=0)
