@@ -1,0 +1,303 @@
+"""A model's shapes, found without its weights: one image through torch's meta device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcreg.contracts import Backbone, Codec, Head, Neck, Size
+from dlcreg.errors import Problem
+from dlcreg.structures import DatasetInfo, Instances
+from dlcreg.wiring.construct import BROKEN, Wiring
+
+Build = Callable[[Wiring, bool], Any]
+"""Builds a model into a `Wiring`; the flag says whether weights are to be left out."""
+
+
+@dataclass
+class Traced:
+    """What a trace found.
+
+    Args:
+        model: the model without weights, or None where it cannot be built.
+        problems: what does not fit, in the order in which the image meets it.
+    """
+
+    model: nn.Module | None
+    problems: list[Problem]
+
+
+def trace(
+    build: Build,
+    size: Size,
+    num_keypoints: int | None = None,
+    info: DatasetInfo | None = None,
+    condition: Tensor | None = None,
+) -> Traced:
+    """Build a model on the meta device and send an image through it.
+
+    A model that does not work there, since it looks at values and not at shapes alone, is built
+    on the CPU instead, without pretrained weights.
+
+    Args:
+        build: see `Build`.
+        size: height and width of the image.
+        num_keypoints: number of keypoints K; None where it is not known.
+        info: the data that the model is for, if it is known.
+        condition: float ``(1, K, 3)``, for conditioned models.
+    """
+    with torch.random.fork_rng(devices=[]):
+        for device in ("meta", "cpu"):
+            wiring = Wiring()
+            with torch.device(device):
+                model = build(wiring, device == "cpu")
+            if device == "meta" and any(_is_of_meta(p.message) for p in wiring.problems):
+                continue
+            if model is BROKEN:
+                return Traced(None, wiring.problems)
+            journey = _Journey(wiring.built)
+            try:
+                journey.run(model, size, device, condition)
+            except Exception as error:
+                if device == "meta" and _is_of_meta(f"{type(error).__name__}: {error}"):
+                    continue
+                return Traced(model, journey.problems() or [journey.failure(error)])
+            found = journey.problems() or _codecs(journey, num_keypoints, info)
+            return Traced(model, found)
+    raise AssertionError("the CPU is always tried")
+
+
+def _is_of_meta(text: str) -> bool:
+    return "meta" in text.lower() or "NotImplementedError" in text
+
+
+@dataclass
+class _Visit:
+    """A part that the image has met: what went in and what came out."""
+
+    part: nn.Module
+    path: str
+    size: Size
+    output: Any
+
+
+@dataclass
+class _Journey:
+    """An image on its way through a model whose parts are known by their config paths."""
+
+    built: Mapping[str, Any]
+    visits: list[_Visit] = field(default_factory=list)
+    entered: list[str] = field(default_factory=list)
+    image: Size = (0, 0)
+
+    def run(self, model: nn.Module, size: Size, device: str, condition: Tensor | None) -> None:
+        """Send an image through, and note what each backbone, neck and head makes of it."""
+        handles = []
+        for path, part in self.built.items():
+            if isinstance(part, (Backbone, Neck, Head)):
+                handles.append(part.register_forward_pre_hook(self._enter(path)))
+                handles.append(part.register_forward_hook(self._leave(path)))
+        options = {} if condition is None else {"condition": condition.to(device)}
+        model.eval()
+        try:
+            with torch.no_grad(), torch.device(device):
+                images = torch.zeros(1, 3, *size, dtype=torch.uint8, device=device)
+                model(images, mode="tensor", **options)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def problems(self) -> list[Problem]:
+        """Return where a part declares something else than it makes."""
+        found = []
+        for visit in self.visits:
+            if isinstance(visit.part, (Backbone, Neck)):
+                message = _wrong_maps(visit)
+                if message:
+                    name = type(visit.part).__name__
+                    found.append(Problem(visit.path, f"{name} {message}"))
+        return found
+
+    def failure(self, error: Exception) -> Problem:
+        """Return what an exception says, at the innermost part that it left unfinished."""
+        path = self.entered[-1] if self.entered else "model"
+        name = type(self.built.get(path)).__name__ if path in self.built else "the model"
+        height, width = self.image if self.image != (0, 0) else (0, 0)
+        image = f" of height {height} and width {width}" if height else ""
+        text = str(error).strip().splitlines()
+        message = (
+            f"{name} fails on an image{image}: {type(error).__name__}: {text[0] if text else ''}"
+        )
+        return Problem(path, message)
+
+    def _enter(self, path: str) -> Callable:
+        def hook(part: nn.Module, inputs: tuple[Any, ...]) -> None:
+            self.entered.append(path)
+            if isinstance(part, Backbone) and isinstance(inputs[0], Tensor):
+                self.image = (inputs[0].shape[-2], inputs[0].shape[-1])
+
+        return hook
+
+    def _leave(self, path: str) -> Callable:
+        def hook(part: nn.Module, inputs: Any, output: Any) -> None:
+            self.entered.pop()
+            self.visits.append(_Visit(part, path, self.image, output))
+
+        return hook
+
+
+def _wrong_maps(visit: _Visit) -> str:
+    """Return what is wrong with the maps of a backbone or neck, or nothing."""
+    maps, part = visit.output, visit.part
+    if not isinstance(maps, (tuple, list)) or not all(isinstance(m, Tensor) for m in maps):
+        kind = type(maps).__name__
+        return f"must return a tuple of maps (B, C, h, w), finest first, not a {kind}."
+    shapes = [tuple(m.shape) for m in maps]
+    if any(len(shape) != 4 for shape in shapes):
+        return f"must return maps (B, C, h, w), not {', '.join(map(str, shapes))}."
+    channels: tuple[int, ...] = tuple(getattr(part, "out_channels", ()))
+    real = tuple(shape[1] for shape in shapes)
+    if real != channels:
+        if tuple(shape[-1] for shape in shapes) == channels:
+            return (
+                "gives its maps as (B, h, w, C), channels last. "
+                "Return them as (B, C, h, w): x.permute(0, 3, 1, 2)."
+            )
+        return f"says out_channels={_list(channels)}, but its maps have {_list(real)} channels."
+    strides = tuple(getattr(part, "out_strides", ()))
+    height, width = visit.size
+    if (
+        height
+        and not all(
+            abs(height / stride - shape[2]) < 1 and abs(width / stride - shape[3]) < 1
+            for stride, shape in zip(strides, shapes)
+        )
+    ) or len(strides) != len(shapes):
+        sizes = ", ".join(f"{shape[2]} x {shape[3]}" for shape in shapes)
+        return (
+            f"says out_strides={_list(strides)}, but the maps of an image of {height} x {width} "
+            f"are {sizes}: the strides are {_list(tuple(round(height / s[2]) for s in shapes))}."
+        )
+    return ""
+
+
+def _codecs(
+    journey: _Journey, num_keypoints: int | None, info: DatasetInfo | None
+) -> list[Problem]:
+    """Return where the outputs of a head are not what its codec speaks of."""
+    found = []
+    for visit in journey.visits:
+        if not isinstance(visit.part, Head):
+            continue
+        count = num_keypoints or visit.part.num_keypoints
+        message = _wrong_outputs(visit.part, visit.output, visit.size, count)
+        if message:
+            found.append(Problem(visit.path, f"{type(visit.part).__name__} {message}"))
+        elif count and visit.size != (0, 0):
+            message = _wrong_codec(visit.part.codec, visit.output, visit.size, count)
+            if message:
+                name = type(visit.part.codec).__name__
+                found.append(Problem(f"{visit.path}.codec", f"{name} {message}"))
+        limit = visit.part.codec.max_individuals
+        if info is not None and limit is not None and limit < info.num_individuals:
+            found.append(Problem(f"{visit.path}.codec", _too_many(visit.part, limit, info)))
+    return found
+
+
+def _wrong_outputs(head: Head, outputs: Any, size: Size, count: int | None) -> str:
+    if not isinstance(outputs, Mapping) or not all(isinstance(v, Tensor) for v in outputs.values()):
+        return f"must return a dict of tensors by name, not a {type(outputs).__name__}."
+    codec = type(head.codec).__name__
+    wanted = head.codec.output_channels(count) if count else dict.fromkeys(outputs, 0)
+    for name, channels in wanted.items():
+        if name not in outputs:
+            return f"gives no {name!r}, which {codec} decodes. It gives: {', '.join(outputs)}."
+        if outputs[name].dim() < 2:
+            return f"gives {name!r} the shape {tuple(outputs[name].shape)}, not (B, C, ...)."
+        real = outputs[name].shape[1]
+        if count and real != channels:
+            return (
+                f"gives {name!r} {real} channels, but {codec} speaks of {channels} for "
+                f"{count} keypoints."
+            )
+        shape = tuple(outputs[name].shape[2:])
+        if len(shape) != 2 or size == (0, 0):
+            continue
+        try:
+            expected = tuple(head.codec.map_size(size))
+        except ValueError as error:
+            return f"makes maps, but {error}."
+        if shape != expected:
+            return (
+                f"makes {name!r} of {shape[0]} x {shape[1]} cells from an image of "
+                f"{size[0]} x {size[1]}, but {codec} draws targets of {expected[0]} x "
+                f"{expected[1]}: the stride that the head tells its codec is not the real one."
+            )
+    return ""
+
+
+def _wrong_codec(codec: Codec, outputs: Mapping[str, Tensor], size: Size, count: int) -> str:
+    """Return what is wrong with a codec's targets for, or poses of, fitting outputs, or nothing.
+
+    Nothing is known of a codec that looks at values, which there are none of on the meta device.
+    """
+    device = next(iter(outputs.values())).device
+    step = "encode"
+    try:
+        with torch.no_grad(), torch.device(device):
+            targets = codec.encode(_one_animal(size, count), size)
+            step = "decode"
+            poses = codec.decode(outputs)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        return "" if _is_of_meta(text) else f"fails in {step}: {text.splitlines()[0]}."
+    for name in codec.output_channels(count):
+        if name not in targets:
+            return f"draws no target for {name!r}. It draws: {', '.join(targets)}."
+        target, weight = (tuple(tensor.shape) for tensor in targets[name])
+        real = tuple(outputs[name].shape)
+        if target != real:
+            return f"draws a target of shape {target} for {name!r}, but the head gives {real}."
+        if not _broadcasts(weight, target):
+            return f"gives {name!r} a weight of shape {weight}, which {target} has no use for."
+    shape = tuple(poses.keypoints.shape)
+    if len(shape) != 4 or shape[2:] != (count, 2):
+        return f"decodes keypoints of shape {shape}, not (B, N, {count}, 2)."
+    return ""
+
+
+def _one_animal(size: Size, count: int) -> Instances:
+    """Return labels of an animal in the middle of the image, on the device that torch is set to."""
+    height, width = size
+    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])
+    return Instances(
+        keypoints=middle.expand(1, 1, count, 2).clone(),
+        visibility=torch.full((1, 1, count), 2, dtype=torch.uint8),
+        boxes=torch.tensor([[[0.0, 0.0, width, height]]]),
+        areas=torch.full((1, 1), float(width * height)),
+        valid=torch.ones(1, 1, dtype=torch.bool),
+        ids=torch.zeros(1, 1, dtype=torch.int64),
+    )
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return tuple(torch.broadcast_shapes(shape, to)) == to
+    except RuntimeError:
+        return False
+
+
+def _too_many(head: Head, limit: int, info: DatasetInfo) -> str:
+    return (
+        f"{type(head.codec).__name__} finds {limit} animal in an image, but the data has up to "
+        f"{info.num_individuals}. Cut the animals out (view='instance' in every data set, with a "
+        "transform such as CropInstance), or take a codec for several animals."
+    )
+
+
+def _list(values: tuple[Any, ...]) -> str:
+    return str(list(values))
