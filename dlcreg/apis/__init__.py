@@ -1,0 +1,8 @@
+"""What a user calls from Python: train, evaluate, demo."""
+
+from dlcreg.apis.demo import demo
+from dlcreg.apis.evaluate import evaluate
+from dlcreg.apis.results import Result
+from dlcreg.apis.train import train
+
+__all__ = ["Result", "demo", "evaluate", "train"]

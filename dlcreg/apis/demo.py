@@ -1,0 +1,35 @@
+"""The demo: everything from nothing, to see that it works and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from dlcreg.apis.results import Result
+from dlcreg.apis.train import train
+from dlcreg.data.demo import generate
+from dlcreg.errors import DataError
+
+
+def demo(
+    work_dir: str | Path = "dlcreg-demo", *, device: str | None = None, epochs: int | None = None
+) -> Result:
+    """Generate a DeepLabCut project, train dlcreg's default config on it and evaluate.
+
+    Args:
+        work_dir: folder to make: the project goes to ``project``, the run to ``run``.
+        device: torch device; chosen by default.
+        epochs: instead of the config's.
+
+    Raises:
+        DataError: the folder holds something already.
+    """
+    work_dir = Path(work_dir)
+    if work_dir.exists() and (not work_dir.is_dir() or any(work_dir.iterdir())):
+        raise DataError(
+            f"{work_dir} is not empty: remove it, or choose another folder with --work-dir."
+        )
+    project = generate(work_dir / "project", size=(240, 320))
+    options = {} if epochs is None else {"solver.max_epochs": epochs}
+    result = train(None, options=options, project=project, work_dir=work_dir / "run", device=device)
+    return replace(result, project=project)

@@ -1,0 +1,173 @@
+"""From a checkpoint to numbers and pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from dlcreg.apis.pictures import draw_learning_curves
+from dlcreg.apis.results import (
+    Predictions,
+    Result,
+    draw_extremes,
+    write_keypoint_table,
+    write_metrics,
+)
+from dlcreg.apis.settings import ConfigSource, kept_split, read_config
+from dlcreg.builder import build_data, build_evaluation, build_model
+from dlcreg.config import ConfigTree
+from dlcreg.contracts import Dataset
+from dlcreg.data.module import DataModule
+from dlcreg.errors import CheckpointError
+from dlcreg.files import write_text
+from dlcreg.solvers import checkpoint as checkpoints
+from dlcreg.solvers.devices import choose_device
+from dlcreg.solvers.evaluation import Evaluation, device_of
+from dlcreg.solvers.evaluation import evaluate as measure_dataset
+from dlcreg.wiring import parts_of
+
+logger = logging.getLogger("dlcreg")
+
+
+def evaluate(
+    config: ConfigSource | None,
+    checkpoint: str | Path,
+    *,
+    options: Sequence[str] | Mapping[str, Any] = (),
+    project: str | Path | None = None,
+    split: str | Path | None = None,
+    work_dir: str | Path | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    amp: bool = False,
+) -> Result:
+    """Measure a checkpoint on the train, the validation and the test part of the data.
+
+    Writes ``evaluation/metrics.json``, ``per_keypoint.csv``, ``provenance.json`` and pictures of
+    the best and the worst frames into the work dir. Each image is in the part in which it was in
+    training, whatever was labelled since, unless `split` or the config says another split.
+
+    Args:
+        config: a config; None for the one that the checkpoint carries.
+        checkpoint: a ``.pth`` file of a training.
+        options: values that replace those of the config, ``key.path=value`` or a mapping.
+        project: root of a DeepLabCut project, for every data set.
+        split: JSON file of a split.
+        work_dir: where to write; by default the folder of the checkpoint.
+        device: torch device; chosen by default.
+        seed: the run's seed.
+        amp: compute with bfloat16 autocast.
+
+    Returns:
+        metrics in pixels of the original images, and the files.
+
+    Raises:
+        ConfigError: mistakes in the config.
+        CheckpointError: the checkpoint cannot be read or does not fit the model.
+        ProjectError, DataError: the data cannot be read.
+    """
+    checkpoint = Path(checkpoint)
+    state = checkpoints.load(checkpoint)
+    work_dir = Path(work_dir) if work_dir is not None else checkpoint.parent
+    if config is None and not state.get("config"):
+        raise CheckpointError(f"{checkpoint} carries no config: give one that fits it.")
+    tree = read_config(
+        config if config is not None else state["config"],
+        options,
+        project=project,
+        split=split,
+        work_dir=work_dir,
+        seed=seed,
+        amp=amp,
+    )
+    data = build_data(tree, split=kept_split(tree, state))
+    _compare_keypoints(state, data, checkpoint)
+    model = build_model(tree, pretrained=False, **data.info.wiring())
+    checkpoints.load_weights(model, checkpoints.weights_of(state), str(checkpoint))
+    model.to(choose_device(device or tree.get("solver.device")))
+    return evaluate_model(tree, model, data, checkpoint, work_dir)
+
+
+def evaluate_model(
+    tree: ConfigTree, model: nn.Module, data: DataModule, checkpoint: Path, work_dir: Path
+) -> Result:
+    """Measure a built model on the device that it is on, and write the results; see `evaluate`."""
+    settings: Evaluation = build_evaluation(tree, **data.info.wiring())
+    precision = tree.get("solver.precision", "fp32")
+    folder = work_dir / "evaluation"
+    metrics: dict[str, dict[str, Any]] = {}
+    predictions: dict[str, Predictions] = {}
+    parts = evaluated_parts(data)
+    for name, dataset in parts.items():
+        found: list[Any] = []
+        metrics[name] = measure_dataset(
+            model,
+            data.loader(dataset, settings.batch_size, pin_memory=device_of(model).type == "cuda"),
+            settings.metrics or [],
+            precision=precision,
+            flip_test=settings.flip_test,
+            predictions=found,
+        )
+        predictions[name] = found
+    write_metrics(folder, {part: _tabled(values) for part, values in metrics.items()})
+    write_keypoint_table(folder, metrics)
+    write_text(folder / "provenance.json", provenance(model, data, settings))
+    pictures = _curves(work_dir)
+    for name in ("test",) if "test" in parts else tuple(parts)[-1:]:
+        pictures += draw_extremes(
+            folder, name, parts[name], predictions[name], settings.pictures, settings.pcutoff
+        )
+    return Result(metrics, work_dir, checkpoint, pictures)
+
+
+def provenance(*objects: Any) -> str:
+    """Return as JSON which package and version each part inside some objects is from."""
+    return json.dumps([asdict(part) for part in parts_of(*objects)], indent=2) + "\n"
+
+
+def evaluated_parts(data: DataModule) -> dict[str, Dataset]:
+    """Return the parts to measure; the training images go through the test's transforms."""
+    plain = data.test or data.val
+    parts = {"train": data.train.with_pipeline_of(plain) if plain is not None else data.train}
+    if data.val is not None:
+        parts["val"] = data.val
+    if data.test is not None:
+        parts["test"] = data.test
+    return parts
+
+
+def _tabled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values without the scalars ``name@x`` that stand in the table ``name``, too."""
+
+    def is_repeated(key: str) -> bool:
+        name, _, row = key.partition("@")
+        table = values.get(name)
+        return isinstance(table, Mapping) and row in table
+
+    return {key: value for key, value in values.items() if not is_repeated(key)}
+
+
+def _compare_keypoints(state: Mapping[str, Any], data: DataModule, checkpoint: Path) -> None:
+    """Say that the keypoints have other names than in training, if they have."""
+    trained = (state.get("info") or {}).get("keypoint_names") or []
+    names = list(data.info.keypoint_names)
+    if len(trained) == len(names) and trained != names:
+        logger.warning(
+            "%s was trained on the keypoints %s; here they are %s, taken in this order",
+            checkpoint,
+            ", ".join(trained),
+            ", ".join(names),
+        )
+
+
+def _curves(work_dir: Path) -> list[Path]:
+    table = work_dir / "metrics.csv"
+    if not table.is_file():
+        return []
+    return [draw_learning_curves(work_dir / "learning_curves.png", table)]

@@ -1,0 +1,216 @@
+"""Pictures of a run: learning curves, and frames with labels and predictions."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from dlcreg.files import written_whole
+
+Window = tuple[float, float, float, float]
+"""Centres of the first and of the last pixel that are shown: x, y, x, y."""
+
+CELL = 4.2  # inches for a frame, where three are side by side
+_ANIMALS = ("#ffffff", "#ffd500", "#00e5ff", "#ff6ad5", "#8dff5a", "#ff8a1f", "#a98bff", "#ff4d4d")
+_SHADOW = withStroke(linewidth=2.6, foreground="#000000a0")  # seen on any ground
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image to draw.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` RGB, the original image.
+        labels: float ``(N, K, 2)``, pixels of the image; NaN where not labelled.
+        keypoints: float ``(M, K, 2)``, predictions likewise.
+        scores: float ``(M, K)``.
+        title: the text above it.
+        pairs: which prediction is which label: indices (M, N), as `match` gives them.
+        names: of the N labelled animals; shown where there are several.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    keypoints: np.ndarray
+    scores: np.ndarray
+    title: str
+    pairs: Sequence[tuple[int, int]] = ()
+    names: Sequence[str] = ()
+
+
+def draw_frames(
+    path: Path,
+    frames: Sequence[Frame],
+    keypoint_names: Sequence[str],
+    title: str,
+    pcutoff: float = 0.6,
+    columns: int = 3,
+    skeleton: Sequence[tuple[int, int]] = (),
+) -> Path:
+    """Draw frames in a grid: labels as crosses, predictions as dots, hollow below the cut-off.
+
+    A thin line leads from each dot to its cross, the skeleton joins the dots of an animal. Where
+    there are several animals, each has its colour and its name. Each frame is cut around labels
+    and predictions, with some margin, so that errors of a few pixels can be
+    seen.
+
+    Args:
+        path: the PNG to write.
+        frames: what to draw.
+        keypoint_names: names in the order of K, for the legend.
+        title: heading of the picture.
+        pcutoff: likelihood below which a prediction is drawn hollow.
+        columns: frames side by side.
+        skeleton: pairs of indices of keypoints.
+    """
+    columns = min(columns, len(frames))
+    rows = math.ceil(len(frames) / columns)
+    names = [*keypoint_names, "label", "prediction", f"likelihood < {pcutoff:g}"]
+    windows = [_window(frame) for frame in frames]
+    width = min(3 * CELL / columns, 1.6 * CELL)  # sizes in inches from here on
+    height = width * max((y1 - y0 + 1) / (x1 - x0 + 1) for x0, y0, x1, y1 in windows)
+    ncols = max(1, min(len(names), int(width * columns / (0.5 + 0.075 * max(map(len, names))))))
+    legend = 0.19 * math.ceil(len(names) / ncols) + 0.2
+    figure = Figure(
+        figsize=(width * columns, (height + 0.25) * rows + legend + 0.35), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    colours = _colours(len(keypoint_names))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(frames) :]:
+        axes.set_visible(False)
+    for axes, frame, window in zip(grid, frames, windows):
+        _draw(axes, frame, window, colours, pcutoff, skeleton)
+    figure.suptitle(title, fontsize=11)
+    marks = [Line2D([], [], color=c, marker="o", ls="", ms=5) for c in colours]
+    marks += [Line2D([], [], color="k", marker="+", ls="", ms=8)]
+    marks += [Line2D([], [], color="k", marker="o", ls="", ms=5)]
+    marks += [Line2D([], [], color="k", marker="o", mfc="none", ls="", ms=5)]
+    figure.legend(marks, names, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    return path
+
+
+def _draw(
+    axes: Axes,
+    frame: Frame,
+    window: Window,
+    colours: np.ndarray,
+    pcutoff: float,
+    skeleton: Sequence[tuple[int, int]],
+) -> None:
+    axes.imshow(frame.image, interpolation="nearest")
+    axes.set_title(frame.title, fontsize=8)
+    axes.set_axis_off()
+    x0, y0, x1, y1 = window
+    axes.set_xlim(x0 - 0.5, x1 + 0.5)
+    axes.set_ylim(y1 + 0.5, y0 - 0.5)
+    several = max(len(frame.labels), len(frame.keypoints)) > 1
+    label_of = dict(frame.pairs)
+    spare = itertools.count(len(frame.labels))  # colours of predictions that are no labelled animal
+    for row, (pose, score) in enumerate(zip(frame.keypoints, frame.scores)):
+        animal = label_of.get(row)
+        own = _ANIMALS[(next(spare) if animal is None else animal) % len(_ANIMALS)]
+        bones = [pose[list(bone)] for bone in skeleton if (score[list(bone)] >= pcutoff).all()]
+        axes.add_collection(LineCollection(bones, colors=own, lw=0.8, alpha=0.7))
+        if animal is not None:
+            misses = np.stack([pose, frame.labels[animal]], axis=1)
+            both = np.isfinite(misses).all(axis=(1, 2))
+            axes.add_collection(LineCollection(list(misses[both]), colors=colours[both], lw=0.8))
+        sure = (score >= pcutoff)[:, None]
+        face = np.where(sure, colours, to_rgba("none"))
+        edge = np.where(sure, to_rgba(own if several else "k"), colours)
+        axes.scatter(pose[:, 0], pose[:, 1], c=face, s=20, edgecolors=list(edge), linewidths=0.9)
+    for animal, label in enumerate(frame.labels):
+        marks = axes.scatter(label[:, 0], label[:, 1], c=colours, marker="+", s=60, linewidths=1.3)
+        marks.set_path_effects([_SHADOW])
+        if several and animal < len(frame.names) and np.isfinite(label).any():
+            x, y = np.nanmean(label[:, 0]), np.nanmin(label[:, 1]) - 0.03 * (y1 - y0)
+            text = axes.text(x, y, frame.names[animal], fontsize=8, ha="center", clip_on=True)
+            text.set(color=_ANIMALS[animal % len(_ANIMALS)], path_effects=[_SHADOW])
+
+
+def draw_learning_curves(path: Path, table: Path) -> Path:
+    """Draw losses, validation metrics and learning rate over the epochs.
+
+    Args:
+        path: the PNG to write.
+        table: the run's ``metrics.csv``: a row for each epoch; columns ``epoch``, ``lr``,
+            ``train/...`` and ``val/...``.
+    """
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = list(rows[0]) if rows else []
+    series = {name: _series(rows, name) for name in names}
+    measured = [name for name in names if name.startswith("val/")]
+    panels = {
+        "training loss": _losses(series),
+        "validation, pixels": [name for name in measured if "_px" in name],
+        "validation, share": [name for name in measured if "_px" not in name],
+        "learning rate": [name for name in names if name == "lr" or name.startswith("lr_")],
+    }
+    panels = {title: [n for n in names if series[n]] for title, names in panels.items()}
+    panels = {title: names for title, names in panels.items() if names}
+    figure = Figure(figsize=(5.2 * max(len(panels), 1), 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (title, shown) in zip(
+        figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels.items()
+    ):
+        for name in shown:
+            label = name.partition("/")[2] or name
+            axes.plot(*zip(*series[name]), label=label, marker="." if len(rows) < 30 else None)
+        axes.set_xlabel("epoch")
+        axes.set_title(title)
+        values = [value for name in shown for _, value in series[name]]
+        if title == "training loss" and 0 < 10 * min(values) < max(values):
+            axes.set_yscale("log")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    return path
+
+
+def _losses(series: Mapping[str, object]) -> list[str]:
+    """Return the losses; their sum alone where it has but one part."""
+    names = [name for name in series if name.startswith("train/")]
+    return names if len(names) != 2 else [name for name in names if name == "train/loss"] or names
+
+
+def _series(rows: Sequence[dict[str, str]], name: str) -> list[tuple[float, float]]:
+    return [(float(row["epoch"]), float(row[name])) for row in rows if row[name] not in ("", None)]
+
+
+def _colours(count: int) -> np.ndarray:
+    """Return RGBA ``(count, 4)``; the ends of the rainbow, too, can be told apart."""
+    return colormaps["gist_rainbow"](np.linspace(0, 1, count))
+
+
+def _window(frame: Frame) -> Window:
+    """Return a square that holds everything, within the image as far as it is large enough."""
+    size = np.array(frame.image.shape[1::-1])
+    points = np.concatenate([frame.labels.reshape(-1, 2), frame.keypoints.reshape(-1, 2)])
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return 0, 0, size[0] - 1, size[1] - 1
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = np.minimum(max((high - low).max(), 24.0) * 1.4, size - 1)
+    corner = np.clip((low + high - side) / 2, 0, size - 1 - side)
+    x0, y0 = corner
+    x1, y1 = corner + side
+    return x0, y0, x1, y1

@@ -1,0 +1,185 @@
+"""What an evaluation leaves in the work dir: metrics, a table per keypoint, pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcreg.apis.pictures import Frame, draw_frames
+from dlcreg.contracts import Dataset
+from dlcreg.files import write_text
+from dlcreg.solvers.metrics.matching import match
+from dlcreg.structures import Instances, Meta, Poses
+
+Predictions = Sequence[tuple[Meta, Poses]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `dlcreg.apis.train` and `dlcreg.apis.evaluate` give.
+
+    Args:
+        metrics: by part of the data (``train``, ``val``, ``test``), as in ``metrics.json``.
+        work_dir: folder of the run.
+        checkpoint: the weights that were evaluated.
+        pictures: PNG files to look at.
+        project: the generated project, for the demo.
+    """
+
+    metrics: dict[str, dict[str, Any]]
+    work_dir: Path
+    checkpoint: Path
+    pictures: list[Path] = field(default_factory=list)
+    project: Path | None = None
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write ``metrics.json``; a value that is not a number, such as an empty mean, is null."""
+    path = folder / "metrics.json"
+    write_text(path, json.dumps(_finite(metrics), indent=2) + "\n")
+    return path
+
+
+def write_keypoint_table(folder: Path, metrics: Mapping[str, Mapping[str, Any]]) -> Path | None:
+    """Write ``per_keypoint.csv``: a row for each part of the data and keypoint."""
+    tables = {part: values.get("per_keypoint") for part, values in metrics.items()}
+    rows = [
+        {"part": part, "keypoint": name, **_scalars(values)}
+        for part, table in tables.items()
+        for name, values in (table or {}).items()
+    ]
+    if not rows:
+        return None
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path = folder / "per_keypoint.csv"
+    write_text(path, text.getvalue())
+    return path
+
+
+def draw_extremes(
+    folder: Path, part: str, dataset: Dataset, predictions: Predictions, count: int, pcutoff: float
+) -> list[Path]:
+    """Draw the best and the worst frames, see `extremes`.
+
+    Args:
+        folder: where ``test_best.png`` and ``test_worst.png`` go.
+        part: part of the data, for names and titles.
+        dataset: gives labels and images.
+        predictions: poses with B = 1 in pixels of the original images.
+        count: frames in each picture.
+        pcutoff: likelihood below which a prediction is drawn hollow.
+    """
+    names, skeleton = dataset.info.keypoint_names, dataset.info.skeleton
+    return [
+        draw_frames(
+            folder / f"{part}_{which}.png",
+            frames,
+            names,
+            f"{which} frames of the {part} part",
+            pcutoff,
+            skeleton=skeleton,
+        )
+        for which, frames in extremes(dataset, predictions, count).items()
+        if frames
+    ]
+
+
+def extremes(dataset: Dataset, predictions: Predictions, count: int) -> dict[str, list[Frame]]:
+    """Return the frames of the smallest and of the largest mean error, as ``best`` and ``worst``.
+
+    A frame in which an animal was missed is worse than any other. No frame is among both.
+
+    Args:
+        dataset: gives labels and images.
+        predictions: poses with B = 1 in pixels of the original images.
+        count: largest number of frames of each kind.
+    """
+    compared = [_compare(dataset, meta, poses) for meta, poses in predictions]
+    ranked = sorted((one for one in compared if one.pairs or one.missed), key=lambda one: one.rank)
+    worst = ranked[::-1][: min(count, len(ranked) // 2)]
+    best = ranked[: min(count, len(ranked) - len(worst))]
+    return {
+        "best": [_frame(dataset, one) for one in best],
+        "worst": [_frame(dataset, one) for one in worst],
+    }
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The predictions of one image beside its labels; `pairs` and `missed` as `match` has them."""
+
+    meta: Meta
+    poses: Poses
+    labels: Instances
+    pairs: list[tuple[int, int]]
+    missed: int
+    error: float
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What frames are sorted by."""
+        return self.missed, self.error if math.isfinite(self.error) else math.inf
+
+
+def _compare(dataset: Dataset, meta: Meta, poses: Poses) -> _Compared:
+    labels = dataset.annotations(meta.image_id)
+    pairs, missed, _ = match(poses, labels, direct=dataset.info.num_individuals == 1)
+    errors: list[float] = []
+    for prediction, animal in pairs:
+        seen = np.asarray(labels.visibility[animal]) > 0
+        offsets = poses.keypoints[0, prediction].numpy() - np.asarray(labels.keypoints[animal])
+        distances = np.linalg.norm(offsets, axis=-1)[seen]
+        errors += distances[np.isfinite(distances)].tolist()
+    error = float(np.mean(errors)) if errors else math.nan
+    return _Compared(meta, poses, labels, pairs, missed, error)
+
+
+def _frame(dataset: Dataset, one: _Compared) -> Frame:
+    labels, path = one.labels, Path(one.meta.path)
+    points = np.where(np.asarray(labels.visibility)[..., None] > 0, labels.keypoints, np.nan)
+    title = f"{Path(path.parent.name) / path.name}: "
+    title += f"{one.error:.1f} px" if math.isfinite(one.error) else "nothing found"
+    if one.missed and one.pairs:
+        title += f", {one.missed} missed"
+    known = dataset.info.individuals
+    names = [
+        known[index] if 0 <= index < len(known) else f"{row + 1}"
+        for row, index in enumerate(np.asarray(labels.ids).tolist())
+    ]
+    return Frame(
+        image=dataset.image(one.meta.image_id),
+        labels=points,
+        keypoints=one.poses.keypoints[0].numpy(),
+        scores=one.poses.scores[0].numpy(),
+        title=title,
+        pairs=one.pairs,
+        names=names,
+    )
+
+
+def _scalars(values: Any) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        return {"value": values}
+    return {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value

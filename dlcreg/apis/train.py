@@ -1,0 +1,97 @@
+"""From a config to a trained and evaluated model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+
+from dlcreg.apis.evaluate import evaluate_model, provenance
+from dlcreg.apis.results import Result
+from dlcreg.apis.settings import ConfigSource, kept_split, read_config, work_dir_of
+from dlcreg.builder import Graph, build
+from dlcreg.files import write_text
+from dlcreg.solvers import checkpoint as checkpoints
+from dlcreg.solvers.folder import load_latest
+
+
+def train(
+    config: ConfigSource | None = None,
+    *,
+    options: Sequence[str] | Mapping[str, Any] = (),
+    project: str | Path | None = None,
+    split: str | Path | None = None,
+    work_dir: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str | None = None,
+    seed: int | None = None,
+    amp: bool = False,
+) -> Result:
+    """Train a model, evaluate it and draw the results.
+
+    The work dir then holds the resolved config, the split, the provenance of all parts, log and
+    metrics, checkpoints, learning curves and the evaluation.
+
+    Args:
+        config: path of a .py, .yaml or .json config, a dict, or None for dlcreg's default.
+        options: values that replace those of the config, ``key.path=value`` or a mapping.
+        project: root of a DeepLabCut project, for every data set.
+        split: JSON file of a split, for every data set.
+        work_dir: folder of the run; by default the config's, else ``work_dirs/NAME``.
+        resume: go on from the newest checkpoint of the work dir, if there is one; each image
+            stays in its part of the split, whatever was labelled since.
+        overwrite: throw away an earlier run in the work dir.
+        device: torch device, such as ``cuda:1``; chosen by default.
+        seed: decides split, initialisation, order and augmentation.
+        amp: train with bfloat16 autocast.
+
+    Returns:
+        metrics in pixels of the original images, and the files.
+
+    Raises:
+        ConfigError: all mistakes of the config at once.
+        ProjectError, DataError: the data cannot be read.
+        CheckpointError: the work dir holds another run, or its checkpoint cannot be read.
+    """
+    tree = read_config(
+        config, options, project=project, split=split, work_dir=work_dir, seed=seed, amp=amp
+    )
+    folder = work_dir_of(tree)
+    tree.set("work_dir", str(folder), source="work_dir")
+    if device is not None:
+        tree.set("solver.device", device, source="--device")
+    earlier = load_latest(folder) if resume else None
+    graph = build(tree, split=None if earlier is None else kept_split(tree, earlier[1]))
+    if earlier is not None:
+        graph.solver.resume(earlier[0])
+    graph.solver.hooks.append(_Identity(graph))
+    result = graph.solver.fit(overwrite)
+    state = checkpoints.load(result)
+    checkpoints.load_weights(graph.model, checkpoints.weights_of(state), str(result))
+    return evaluate_model(tree, graph.model, graph.data, result, folder)
+
+
+class _Identity(Hook):
+    """Writes what the run is made of: its config, the packages of its parts, its split.
+
+    Once the run is known to start: one that cannot be resumed with another config keeps its own.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._texts = {
+            "config.py": graph.config.dump(),
+            "provenance.json": provenance(graph.model, graph.data, graph.solver),
+        }
+        self._split = getattr(graph.data.train, "split", None)
+
+    def before_train(self, runner: Any) -> None:
+        """Write the files."""
+        if not runner.is_main:
+            return
+        for name, text in self._texts.items():
+            write_text(runner.work_dir / name, text)
+        if self._split is not None:
+            self._split.save(runner.work_dir / "split.json")

@@ -1,0 +1,33 @@
+"""`dlcreg test`: evaluate a checkpoint on the train and the test part of the data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dlcreg.cli.options import add_config, add_run, overrides
+
+
+def add_parser(commands: Any) -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser("test", help="evaluate a checkpoint, draw the results")
+    add_config(parser, optional=True)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a .pth file of a training")
+    add_run(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print the metrics."""
+    from dlcreg.apis import evaluate
+    from dlcreg.cli.report import print_metrics
+
+    settings = overrides(args)
+    settings.setdefault("work_dir", None)
+    result = evaluate(args.config, Path(args.checkpoint), **settings)
+    print_metrics(result.metrics)
+    print(f"\nresults: {result.work_dir}")
+    for picture in result.pictures:
+        print(f"         {picture}")
+    return 0

@@ -1,0 +1,42 @@
+"""Options that several sub-commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_config(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    """Add CONFIG and the options that change it."""
+    default = "; dlcreg's own default config where it is left out" if optional else ""
+    parser.add_argument(
+        "config",
+        metavar="CONFIG",
+        nargs="?" if optional else None,
+        help=f"a .py, .yaml or .json config{default}",
+    )
+    parser.add_argument("--project", metavar="DIR", help="DeepLabCut project of every data set")
+    parser.add_argument("--split", metavar="FILE", help="JSON file with the train/test split")
+    parser.add_argument(
+        "--cfg-options",
+        metavar="KEY=VALUE",
+        nargs="+",
+        default=[],
+        action="extend",
+        help="values that replace those of the config, such as solver.max_epochs=20",
+    )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add where and how to run."""
+    parser.add_argument("--work-dir", metavar="DIR", help="folder for all results")
+    parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps; chosen if left out")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed of the run")
+    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16)")
+
+
+def overrides(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the keyword arguments of `dlcreg.apis` that `add_config` and `add_run` read."""
+    names = ("project", "split", "work_dir", "device", "seed", "amp")
+    found = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    return {"options": args.cfg_options, **found}

@@ -1,0 +1,52 @@
+"""Metrics as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Parts = Mapping[str, Mapping[str, Any]]
+"""Metrics by part of the data, as in ``metrics.json``."""
+
+
+def print_metrics(metrics: Parts) -> None:
+    """Print each value, then the mean error of each keypoint; a column for each part."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True)
+    names = dict.fromkeys(
+        name for values in metrics.values() for name, value in values.items() if _number(value)
+    )
+    rows = {name: [values.get(name) for values in metrics.values()] for name in names}
+    console.print(_table("metric", metrics, rows))
+    tables = [values.get("per_keypoint") or {} for values in metrics.values()]
+    keypoints = dict.fromkeys(name for table in tables for name in table)
+    if keypoints:
+        errors = {
+            name: [table.get(name, {}).get("mean_error_px") for table in tables]
+            for name in keypoints
+        }
+        console.print()
+        console.print(_table("mean error, pixels", metrics, errors))
+
+
+def _table(title: str, parts: Parts, rows: Mapping[str, list[Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(title)
+    for part in parts:
+        table.add_column(part, justify="right")
+    for name, values in rows.items():
+        table.add_row(name, *map(_format, values))
+    return table
+
+
+def _number(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float))
+
+
+def _format(value: Any) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

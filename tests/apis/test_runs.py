@@ -1,0 +1,217 @@
+"""Runs that go on, and checkpoints that are measured later, elsewhere or on more labels."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import dlcreg
+from dlcreg import METRICS, build_model
+from dlcreg.apis import evaluate, train
+from dlcreg.contracts import Metric
+from dlcreg.data.labels import read_table, write_table
+from dlcreg.errors import CheckpointError, ConfigError
+from dlcreg.solvers import checkpoint
+
+
+def config(root, **solver):
+    """Return the config of a small network that trains an epoch in a second."""
+    part = {"type": "PoseDataset", "project": {"root": str(root)}}
+    return {
+        "model": {
+            "backbone": {"type": "ResNet", "depth": 18, "out_indices": [0]},
+            "head": {
+                "type": "HeatmapHead",
+                "codec": {"type": "GaussianHeatmap"},
+                "losses": {"heatmap": {"type": "MSELoss"}},
+            },
+        },
+        "data": {
+            "train": {**part, "mode": "train"},
+            "test": {**part, "mode": "test"},
+            "split": {"train_fraction": 0.5},
+            "batch_size": 8,
+        },
+        "solver": {
+            "optimizer": {"type": "SGD", "lr": 0.01},
+            "max_epochs": 1,
+            "metrics": [{"type": "PixelError"}],
+            "tensorboard": False,
+            "verbose": False,
+            **solver,
+        },
+        "evaluation": {"pictures": 0},
+    }
+
+
+@pytest.fixture
+def project(demo_project, tmp_path):
+    """A copy of the demo project in which a test may label more."""
+    return shutil.copytree(demo_project, tmp_path / "project")
+
+
+def label_more(project):
+    """Take the labels of the last frame of each video as those of six new frames."""
+    for path in project.glob("labeled-data/*/*.h5"):
+        table, folder = read_table(path), path.parent
+        names = [*table.rows, *(f"labeled-data/{folder.name}/new{i}.png" for i in range(6))]
+        for name in names[-6:]:
+            shutil.copy(project / table.rows[-1], project / name)
+        values = np.concatenate([table.values, np.repeat(table.values[-1:], 6, axis=0)])
+        write_table(folder, "dlcreg", names, list(table.columns), values)
+
+
+def written(result):
+    """Return ``metrics.json``, in which a mean over nothing is null and equal to itself."""
+    return json.loads((result.work_dir / "evaluation/metrics.json").read_text())
+
+
+def counts(metrics):
+    """Return how many animals each part has."""
+    return {part: values["counts"]["animals"] for part, values in metrics.items()}
+
+
+def test_images_stay_in_their_parts_when_more_are_labelled(project, tmp_path):
+    first = train(config(project), work_dir=tmp_path / "run")
+    split = (tmp_path / "run/split.json").read_text()
+    label_more(project)
+    again = evaluate(None, first.checkpoint, work_dir=tmp_path / "again", seed=5)
+    assert written(again) == written(first)
+    resumed = train(config(project, max_epochs=2), work_dir=tmp_path / "run", resume=True)
+    assert counts(resumed.metrics) == counts(first.metrics)
+    assert (tmp_path / "run/split.json").read_text() == split
+
+
+def test_another_split_that_is_asked_for_is_drawn_with_a_warning(project, tmp_path, caplog):
+    first = train(config(project), work_dir=tmp_path / "run")
+    options = {"data.split.train_fraction": 0.25}
+    other = evaluate(None, first.checkpoint, work_dir=tmp_path / "again", options=options)
+    assert counts(other.metrics) == {"train": 5, "test": 15}
+    assert "images that were trained on may be among those of the test part" in caplog.text
+
+
+def test_a_checkpoint_is_measured_without_the_weights_that_training_began_with(project, tmp_path):
+    cfg, start = config(project), tmp_path / "start.pth"
+    begun = build_model(cfg["model"], num_keypoints=6)
+    torch.save(begun.backbone.state_dict(), start)
+    cfg["model"]["backbone"]["weights"] = str(start)
+    first = train(cfg, work_dir=tmp_path / "run")
+    start.unlink()
+    assert written(evaluate(None, first.checkpoint, work_dir=tmp_path / "b")) == written(first)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_gpu_trains_and_measures_what_it_trained(project, tmp_path, workers):
+    cfg = config(project, device="cuda")
+    cfg["data"]["num_workers"] = workers
+    first = train(cfg, work_dir=tmp_path / "run")
+    again = evaluate(None, first.checkpoint, work_dir=tmp_path / "b", device="cuda")
+    assert written(again)["test"]["mean_error_px"] == pytest.approx(
+        written(first)["test"]["mean_error_px"], abs=0.01
+    )
+
+
+def test_a_run_that_cannot_be_resumed_with_a_config_keeps_its_own(project, tmp_path):
+    train(config(project), work_dir=tmp_path / "run")
+    before = (tmp_path / "run/config.py").read_text()
+    other = config(project)
+    other["model"]["backbone"]["depth"] = 34
+    with pytest.raises(CheckpointError, match="do not fit the model"):
+        train(other, work_dir=tmp_path / "run", resume=True)
+    assert (tmp_path / "run/config.py").read_text() == before
+
+
+def test_a_resumed_run_notes_the_config_that_it_went_on_with(project, tmp_path):
+    train(config(project), work_dir=tmp_path / "run")
+    train(config(project, max_epochs=2), work_dir=tmp_path / "run", resume=True)
+    assert "max_epochs=2" in (tmp_path / "run/config.py").read_text()
+
+
+def test_a_checkpoint_without_a_config_asks_for_one(project, tmp_path):
+    first = train(config(project), work_dir=tmp_path / "run")
+    state = checkpoint.load(first.checkpoint)
+    bare = checkpoint.save(tmp_path / "bare.pth", {"model": state["model"]})
+    with pytest.raises(CheckpointError, match=r"bare\.pth carries no config: give one"):
+        evaluate(None, bare)
+    given = evaluate(config(project), bare, work_dir=tmp_path / "b")
+    assert written(given) == written(first)
+
+
+def test_keypoints_of_other_names_are_measured_with_a_warning(project, tmp_path, caplog):
+    first = train(config(project), work_dir=tmp_path / "run")
+    other = config(project)
+    names = ["leftear", "snout", "rightear", "spine", "tailbase", "tailtip"]
+    for part in ("train", "test"):
+        other["data"][part]["keypoint_names"] = names
+    evaluate(other, first.checkpoint, work_dir=tmp_path / "b")
+    assert "was trained on the keypoints snout, leftear" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("solver", "says"),
+    [
+        ({"precision": "fp8"}, "solver.precision: must be one of 'fp32', 'bf16', 'fp16'"),
+        ({"seed": 2**70}, r"solver\.seed: .* makes no sense: give 0 to 2\*\*63 - 1"),
+    ],
+)
+def test_mistakes_of_the_solver_are_told_by_their_place(project, tmp_path, solver, says):
+    first = train(config(project), work_dir=tmp_path / "run")
+    with pytest.raises(ConfigError, match=says):
+        train(config(project, **solver), work_dir=tmp_path / "other")
+    if "precision" in solver:
+        other = config(project, **solver)
+        other["evaluation"]["metrics"] = [{"type": "PixelError"}]
+        with pytest.raises(ConfigError, match=says):
+            evaluate(other, first.checkpoint)
+
+
+def test_the_file_of_metrics_has_each_share_once_and_in_a_table(project, tmp_path):
+    cfg = config(project)
+    cfg["solver"]["metrics"] += [{"type": "PCK", "thresholds": [0.1, 0.2]}]
+    result = train(cfg, work_dir=tmp_path / "run")
+    test = written(result)["test"]
+    assert test["pck"].keys() == {"0.1", "0.2"}
+    assert [key for key in test if "@" in key] == []
+    assert result.metrics["test"]["pck@0.1"] == test["pck"]["0.1"]
+
+
+def test_results_say_which_package_and_version_each_part_is_from(project, tmp_path):
+    train(config(project), work_dir=tmp_path / "run")
+    parts = json.loads((tmp_path / "run/evaluation/provenance.json").read_text())
+    assert {"HeatmapHead", "GaussianHeatmap", "PoseDataset"} <= {part["name"] for part in parts}
+    assert {(part["distribution"], part["version"]) for part in parts} == {
+        ("dlcreg", dlcreg.__version__)
+    }
+
+
+class Spread(Metric):
+    """A metric of a third party that wants to know the keypoints."""
+
+    def __init__(self, num_keypoints: int) -> None:
+        self.num_keypoints = num_keypoints
+
+    @property
+    def keys(self):
+        return ("spread",)
+
+    def reset(self, info):
+        self.values = []
+
+    def update(self, poses, instances, meta):
+        self.values.append(float(poses.keypoints.std()))
+
+    def compute(self):
+        return {"spread": float(np.mean(self.values)) / self.num_keypoints}
+
+
+def test_metrics_are_wired_in_the_final_evaluation_as_in_training(project, tmp_path):
+    METRICS.register_module(module=Spread, force=True)
+    cfg = config(project)
+    cfg["solver"]["metrics"].append({"type": "Spread"})
+    result = train(cfg, work_dir=tmp_path / "run")
+    assert written(result)["test"]["spread"] > 0
