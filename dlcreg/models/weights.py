@@ -11,12 +11,15 @@ from urllib.error import URLError
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dlcreg.errors import CheckpointError
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _SHOWN = 10
+_UNREADABLE = (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError, ValueError)
 
 
 def read_state(source: str | Path | Mapping[str, Any]) -> dict[str, Tensor]:
@@ -26,8 +29,8 @@ def read_state(source: str | Path | Mapping[str, Any]) -> dict[str, Tensor]:
     DataParallel puts before every name is taken off.
 
     Args:
-        source: path or http(s) address of a file that torch.save wrote, or a dict of tensors or
-            arrays. Files are read with ``weights_only=True``.
+        source: path or http(s) address of a file that torch.save wrote, path of a
+            ``.safetensors`` file, or a dict of tensors or arrays. Files are read with ``weights_only=True``.
 
     Raises:
         CheckpointError: the file is missing or unreadable, the network cannot be reached, or there
@@ -137,25 +140,17 @@ def _read_file(path: Path) -> Any:
     look_for(path)
     try:
         if path.suffix == ".safetensors":
-            return _read_safetensors(path)
+            return load_file(path)
         with warnings.catch_warnings():
             # An unusual pickle protocol: what cannot be read raises all the same.
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except _UNREADABLE as error:
         reason = str(error).strip().split("\n")[0][:200]
         raise CheckpointError(
             f"{path} cannot be read as weights: {reason or type(error).__name__}. It must be a "
-            "file of torch.save with tensors and plain containers only."
+            "file of torch.save with tensors and plain containers only, or a .safetensors file."
         ) from error
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise CheckpointError(f"to read {path}: pip install safetensors") from error
-    return load_file(str(path))
 
 
 def _download(url: str) -> Any:

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from dlcreg.errors import CheckpointError
@@ -47,11 +48,19 @@ def test_a_file_that_would_run_code_is_refused(tmp_path, capsys):
     assert "must not run" not in capsys.readouterr().out
 
 
+def test_safetensors_are_read(tmp_path):
+    state = nn.Linear(2, 3).state_dict()
+    save_file(state, tmp_path / "w.safetensors")
+    read = read_state(tmp_path / "w.safetensors")
+    assert torch.equal(read["weight"], state["weight"])
+
+
 @pytest.mark.parametrize("content", [b"", b"not weights at all", b"\x80\x02garbage"])
-def test_a_broken_file_is_named(tmp_path, content):
-    path = tmp_path / "broken.pth"
+@pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors"])
+def test_a_broken_file_is_named(tmp_path, content, name):
+    path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"broken\.pth"):
+    with pytest.raises(CheckpointError, match=rf"{name} cannot be read as weights"):
         read_state(path)
 
 
