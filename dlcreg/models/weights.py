@@ -30,7 +30,8 @@ def read_state(source: str | Path | Mapping[str, Any]) -> dict[str, Tensor]:
 
     Args:
         source: path or http(s) address of a file that torch.save wrote, path of a
-            ``.safetensors`` file, or a dict of tensors or arrays. Files are read with ``weights_only=True``.
+            ``.safetensors`` file, or a dict of tensors or arrays. Files are read with
+            ``weights_only=True``.
 
     Raises:
         CheckpointError: the file is missing or unreadable, the network cannot be reached, or there
