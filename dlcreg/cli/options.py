@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
 
@@ -33,6 +34,16 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps; chosen if left out")
     parser.add_argument("--seed", type=int, metavar="S", help="seed of the run")
     parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, whole and indented."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:
