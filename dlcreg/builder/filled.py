@@ -56,9 +56,18 @@ def _parameters(cls: type, cfg: Mapping[str, Any], unsaid: tuple[str, ...]) -> d
     for name, parameter in signature.parameters.items():
         if name in cfg:
             found[name] = _value(cfg[name], shape_of(parameter.annotation))
-        elif not parameter.required and name not in unsaid:
+        elif not parameter.required and name not in unsaid and _is_plain(parameter.default):
             found[name] = parameter.default
     return {**found, **{key: value for key, value in cfg.items() if key not in found}}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a config can say this value: a default that is an object cannot be written."""
+    if isinstance(value, Mapping):
+        return all(isinstance(k, str) and _is_plain(item) for k, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _value(value: Any, shape: Shape) -> Any:

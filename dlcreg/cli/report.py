@@ -50,3 +50,35 @@ def _format(value: Any) -> str:
     if value is None or value != value:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def difference_lines(one: Any, left: str, right: str) -> str:
+    """Return a `Difference` as three lines: its path, then each side with its place."""
+    sides = [("-", one.left, one.left_place, left), ("+", one.right, one.right_place, right)]
+    lines = [one.path]
+    for sign, value, place, source in sides:
+        where = f"{place.file}:{place.line}:{place.column}" if place else source
+        shown = str(value) if _is_missing(value) else f"{value!r}"
+        lines.append(f"  {sign} {shown}" + ("" if _is_missing(value) else f"    {where}"))
+    return "\n".join(lines)
+
+
+def difference_row(one: Any) -> dict[str, Any]:
+    """Return a `Difference` for JSON; a side that has no value is left out."""
+    row: dict[str, Any] = {"path": one.path}
+    for name in ("left", "right"):
+        value, place = getattr(one, name), getattr(one, f"{name}_place")
+        if not _is_missing(value):
+            row[name] = {"value": value, **place_row(place)}
+    return row
+
+
+def place_row(place: Any) -> dict[str, Any]:
+    """Return file, line and column of a `Location` for JSON; null where it is None."""
+    return {key: getattr(place, key, None) for key in ("file", "line", "column")}
+
+
+def _is_missing(value: Any) -> bool:
+    from dlcreg.config.difference import MISSING
+
+    return value is MISSING
