@@ -1,0 +1,214 @@
+"""The checks of heads: outputs, codec and loss together, on feature maps that can be learnt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcreg.contracts import Head, Size
+from dlcreg.structures import Instances, Poses
+from dlcreg.testing.modules import MODULE_CHECKS, inputs_of, run
+from dlcreg.testing.results import fail
+from dlcreg.testing.samples import feature_maps, labels, poses
+from dlcreg.testing.subject import INFO, Subject
+
+_LEARNT = 2.0
+"""Pixels within which a head has learnt one image."""
+
+
+def _labels(subject: Subject, images: int = 2) -> Instances:
+    height, width = subject.options.size
+    return labels(poses((height, width), images, margin=min(height, width) / 4))
+
+
+def _sizes(subject: Subject) -> list[Size]:
+    """Return sizes of images: the usual one and one of odd multiples of the coarsest stride."""
+    if "input_size" in subject.parameters:  # built for that size alone
+        return [subject.options.size]
+    stride = max(subject.features[1])
+    cells = 48 // stride | 1
+    return [subject.options.size, (cells * stride, (cells + 2) * stride)]
+
+
+def outputs_fit_codec(subject: Subject) -> str:
+    """It returns a tensor by name for each output of its codec, of the right channels."""
+    head: Head = subject.built
+    outputs = run(head, inputs_of(subject))
+    wanted = head.codec.output_channels(INFO.num_keypoints)
+    if not isinstance(outputs, dict) or not all(isinstance(v, Tensor) for v in outputs.values()):
+        fail(f"returns {type(outputs).__name__}", "a dict of tensors by name", "See Head.forward")
+    for name, channels in wanted.items():
+        if name not in outputs:
+            fail(
+                f"gives no {name!r}. It gives: {', '.join(outputs)}",
+                f"all that its codec decodes: {', '.join(wanted)}",
+                "Make an output for each name of codec.output_channels(num_keypoints)",
+            )
+        if outputs[name].dim() < 2 or outputs[name].shape[1] != channels:
+            fail(
+                f"gives {name!r} the shape {tuple(outputs[name].shape)}",
+                f"(B, {channels}, ...), as its codec asks for {INFO.num_keypoints} keypoints",
+                "Take the number from codec.output_channels(num_keypoints)",
+            )
+    return ", ".join(f"{name} {tuple(value.shape)}" for name, value in outputs.items())
+
+
+def predicts(subject: Subject) -> str:
+    """`predict` gives poses (B, N, K, 2), also of one image of an odd size."""
+    for images, size in zip((2, 1), _sizes(subject)):
+        with torch.no_grad():
+            found: Poses = subject.built.predict(inputs_of(subject, images, size))
+        b, n, k = found.scores.shape
+        if (b, k) != (images, INFO.num_keypoints) or found.keypoints.shape != (b, n, k, 2):
+            fail(
+                f"predicts keypoints of shape {tuple(found.keypoints.shape)} for {images} images "
+                f"with {INFO.num_keypoints} keypoints",
+                f"({images}, N, {INFO.num_keypoints}, 2)",
+                "See the codec's decode",
+            )
+    return f"keypoints {tuple(found.keypoints.shape)}"
+
+
+def finite_loss(subject: Subject) -> str:
+    """`loss` gives one finite number for each of its losses, also for odd sizes and one image."""
+    head: Head = subject.build().train()
+    for images, size in ((2, size) for size in _sizes(subject)):
+        instances = labels(poses(size, images, margin=8))
+        losses = head.loss(inputs_of(subject, images, size), instances, size)
+        if not losses:
+            fail("has no loss", "one for each output", "Pass losses on to super().__init__")
+        for name, value in losses.items():
+            if value.dim() != 0 or not value.isfinite():
+                fail(
+                    f"gives a loss {name!r} of {value.tolist()} for images of {size}",
+                    "one finite number",
+                    "See that outputs and targets of the codec have the same shape",
+                )
+    return ", ".join(f"{name}={value.item():.4g}" for name, value in losses.items())
+
+
+def ignores_unlabelled(subject: Subject) -> str:
+    """Keypoints without a label give no gradient, whatever their coordinates are."""
+    instances = _labels(subject)
+    visibility = instances.visibility.clone()
+    visibility[:, :, 1:] = 0
+    known = (visibility > 0)[..., None]
+    results = []
+    for junk in (0.0, 1e4, float("nan")):
+        keypoints = torch.where(known, instances.keypoints, torch.tensor(junk))
+        spoilt = replace(instances, keypoints=keypoints, visibility=visibility)
+        results.append(_gradients(subject, spoilt))
+    for other in results[1:]:
+        for name, gradient in results[0].items():
+            if not torch.allclose(gradient, other[name], rtol=1e-4, atol=1e-9):
+                fail(
+                    f"gets another {name} with the coordinates of keypoints without a label",
+                    "no difference, even for NaN there",
+                    "Leave them out by their weight in codec and loss",
+                )
+    empty = replace(instances, visibility=torch.zeros_like(visibility))
+    for name, gradient in _gradients(subject, empty).items():
+        if not (gradient == 0).all():
+            fail(
+                f"gets a {name} from images without a single label",
+                "none",
+                "Multiply each element of the loss by its weight",
+            )
+    return "no gradient from keypoints without a label"
+
+
+def _gradients(subject: Subject, instances: Instances) -> dict[str, Tensor]:
+    """Return the gradient of every parameter and of the feature maps, by name."""
+    head = subject.build().train()
+    features = tuple(f.requires_grad_() for f in inputs_of(subject))
+    total = _total(head.loss(features, instances, subject.options.size))
+    if total.requires_grad:
+        total.backward()
+    found = {f"gradient of {name}": p for name, p in head.named_parameters() if p.requires_grad}
+    found |= {f"gradient of feature map {i}": f for i, f in enumerate(features)}
+    return {
+        name: tensor.grad if tensor.grad is not None else torch.zeros_like(tensor)
+        for name, tensor in found.items()
+    }
+
+
+def _total(losses: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
+
+
+def overfits_one_image(subject: Subject) -> str:
+    """On feature maps that learn, too, it learns to predict the keypoints of one image."""
+    kept = _trained(subject)
+    limit = max(_LEARNT, subject.options.tolerance)
+    if not kept["error"] <= limit:
+        fail(
+            f"is {kept['error']:.3g} px off after {subject.options.steps} steps on one image; its "
+            f"loss went from {kept['first']:.4g} to {kept['last']:.4g}",
+            f"at most {limit:g} px",
+            "See that loss, codec and outputs speak of the same thing; steps=... or arguments=... "
+            "if it only learns slowly",
+        )
+    return (
+        f"{kept['error']:.2g} px off after {subject.options.steps} steps, loss from "
+        f"{kept['first']:.4g} to {kept['last']:.4g}"
+    )
+
+
+def bfloat16_pixels(subject: Subject) -> str:
+    """Once trained, it predicts nearly the same keypoints under autocast to bfloat16."""
+    kept = _trained(subject)
+    head, features = kept["head"], kept["features"]
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = head.predict(features).keypoints
+    moved = float((found - kept["found"]).norm(dim=-1).max())
+    if not moved <= 1.0:
+        fail(
+            f"predicts keypoints {moved:.3g} px away under bfloat16",
+            "at most 1 px",
+            "Compute coordinates, sums and exponentials in float32 (x.float())",
+        )
+    return f"moved by at most {moved:.2g} px"
+
+
+def _trained(subject: Subject) -> dict[str, Any]:
+    """Return a head that has learnt one image together with the feature maps it is given."""
+    if "trained" not in subject.kept:
+        torch.manual_seed(0)
+        head: Head = subject.build().train()
+        size = subject.options.size
+        features = feature_maps(*subject.features, size, images=1)
+        features = tuple(f.requires_grad_() for f in features)
+        instances = _labels(subject, images=1)
+        trained = [p for p in head.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam([*trained, *features], lr=0.02)
+        values = []
+        for _ in range(subject.options.steps):
+            optimizer.zero_grad()
+            loss = _total(head.loss(features, instances, size))
+            loss.backward()
+            optimizer.step()
+            values.append(loss.item())
+        # batch statistics, since running ones lag behind features that are learnt
+        features = tuple(f.detach() for f in features)
+        with torch.no_grad():
+            found = head.predict(features).keypoints
+        offsets = (found[:, :, None] - instances.keypoints[:, None]).norm(dim=-1)
+        error = float(offsets.amin(dim=1).mean())
+        subject.kept["trained"] = dict(
+            head=head, features=features, found=found, error=error, first=values[0], last=values[-1]
+        )
+    return subject.kept["trained"]  # type: ignore[no-any-return]
+
+
+CHECKS = (
+    outputs_fit_codec,
+    predicts,
+    finite_loss,
+    ignores_unlabelled,
+    *MODULE_CHECKS,
+    overfits_one_image,
+    bfloat16_pixels,
+)
