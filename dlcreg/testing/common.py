@@ -132,6 +132,8 @@ def import_cost(subject: Subject) -> str:
     if module is None or not getattr(module, "__file__", None):
         skip("its module has no file")
     root = subject.cls.__module__.partition(".")[0]
+    if root == subject.registry.base.__module__.partition(".")[0] != "dlcreg":
+        skip(f"it is {root}'s own")
     seen: set[str] = set()
     waiting = [subject.cls.__module__]
     while waiting:

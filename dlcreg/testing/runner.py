@@ -21,7 +21,17 @@ from dlcreg.testing.subject import Options, Subject
 Check = Callable[[Subject], str]
 """A check: returns what it saw, or raises `CheckFailed` or `CheckSkipped`."""
 
-OF_THEIR_OWN = ("backbones", "necks", "heads", "codecs", "losses")
+OF_THEIR_OWN = (
+    "backbones",
+    "necks",
+    "heads",
+    "codecs",
+    "losses",
+    "optimizers",
+    "transforms",
+    "datasets",
+    "metrics",
+)
 """The kinds with checks of their own; each has a module of its name beside this one."""
 
 

@@ -111,8 +111,16 @@ class Subject:
     @property
     def context(self) -> dict[str, Any]:
         """The values that are wired, as a config would have them."""
+        if self.kind == "datasets":  # they are the ones that tell the others
+            return dict(self.options.context)
         channels, strides = self.features
+        provided: dict[str, Any] = {}
+        if self.kind in ("optimizers", "schedulers"):
+            provided["params"] = [torch.nn.Parameter(torch.ones(3))]
+        if self.kind == "schedulers":
+            provided["optimizer"] = torch.optim.SGD(provided.pop("params"), lr=0.1)
         return {
+            **provided,
             **INFO.wiring(),
             "input_size": self.options.size,
             "in_channels": channels,
@@ -150,7 +158,7 @@ class Subject:
         except ConfigError as error:
             raise NotBuilt(
                 f"cannot be built from {shown(self.config)} and wired values "
-                f"({', '.join(self.context)}): {error}. Give arguments=dict(...) for parameters "
+                f"({', '.join(self.context)}): {str(error).rstrip('.')}. Give arguments=dict(...) for parameters "
                 "that have no default and are not wired."
             ) from error
 

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from dlcreg.testing import parametrize_with_checks
+import json
+
+import pytest
+
+from dlcreg.data import Project
+from dlcreg.data.demo import generate
+from dlcreg.plugins import providers
+from dlcreg.registry import REGISTRIES
+from dlcreg.testing import check_component, parametrize_with_checks
 
 GAUSSIAN = dict(type="GaussianHeatmap", locref_std=7.2801)
 PLATEAU = dict(type="PlateauHeatmap", radius=8.0)
 SCORES = dict(heatmap=dict(type="BCELoss"), locref=dict(type="HuberLoss", weight=0.1))
+AFFINE = dict(rotation=30, scale=(0.8, 1.3), translate=0.1, shear=5)
+ALBUMENTATIONS = [
+    dict(type="HorizontalFlip"),
+    dict(type="Affine", rotate=(-20, 20)),
+    dict(type="RandomBrightnessContrast"),
+]
+TORCHVISION = [
+    dict(type="RandomHorizontalFlip"),
+    dict(type="RandomRotation", degrees=20),
+    dict(type="ColorJitter", brightness=0.3),
+]
+MODEL = dict(
+    backbone=dict(type="ResNet", depth=18),
+    head=dict(
+        type="HeatmapHead",
+        codec=dict(GAUSSIAN, locref_std=None),
+        losses=dict(heatmap=dict(type="MSELoss")),
+    ),
+)
 
 PARTS = [
     ("backbones", "ResNet", dict(arguments=dict(depth=18, out_indices=(0, 1, 2, 3)))),
@@ -22,6 +49,28 @@ PARTS = [
     ("codecs", "DarkHeatmap"),
     # HRNet and SimpleBaseline read a keypoint to the nearest cell of 4 px along x and y
     ("codecs", "MSRAHeatmap", dict(tolerance=3.0)),
+    ("transforms", "Affine", dict(arguments=AFFINE)),
+    ("transforms", "Crop", dict(arguments=dict(size=(80, 96), position="keypoint"))),
+    ("transforms", "Crop", dict(arguments=dict(size=(140, 100)))),
+    ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80)))),
+    ("transforms", "Flip"),
+    ("transforms", "Flip", dict(arguments=dict(direction="vertical"))),
+    ("transforms", "Pad", dict(arguments=dict(divisor=64, position="center"))),
+    ("transforms", "Resize", dict(arguments=dict(scale=0.6))),
+    ("transforms", "Resize", dict(arguments=dict(size=(200, 300)))),
+    ("transforms", "Albumentations", dict(arguments=dict(transform=ALBUMENTATIONS))),
+    ("transforms", "Torchvision", dict(arguments=dict(transform=TORCHVISION))),
+    ("metrics", "AUC"),
+    ("metrics", "CocoOKS"),
+    ("metrics", "PCK"),
+    ("metrics", "PixelError"),
+    ("optimizers", "AdamW"),
+    ("optimizers", "SGD", dict(arguments=dict(momentum=0.9))),
+    ("hooks", "CheckpointHook"),
+    ("hooks", "EMAHook"),
+    ("hooks", "EarlyStoppingHook"),
+    ("hooks", "LoggerHook"),
+    ("models", "PoseModel", dict(arguments=MODEL)),
     ("losses", "MSELoss"),
     ("losses", "BCELoss"),
     ("losses", "HuberLoss"),
@@ -42,3 +91,38 @@ EXPECTED = {
 @parametrize_with_checks(PARTS, EXPECTED)
 def test_a_built_in_part_keeps_its_contract(check):
     check()
+
+
+def _failed(results) -> list[str]:
+    return [str(result) for result in results if result.status == "failed"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    root = tmp_path_factory.mktemp("kit") / "project"
+    return generate(root, frames=8, animals=2, size=(96, 128), video=False)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, dict(view="instance", transform=[dict(type="CropInstance", size=(64, 64))])]
+)
+def test_a_project_keeps_the_contract_of_data_sets(project, more):
+    assert not _failed(
+        check_component("datasets", "PoseDataset", arguments=dict(project=str(project), **more))
+    )
+
+
+def test_a_coco_file_keeps_the_contract_of_data_sets(project, tmp_path):
+    file = tmp_path / "labels.json"
+    file.write_text(json.dumps(Project(project).to_coco()))
+    arguments = dict(annotation_file=str(file), image_root=str(project))
+    assert not _failed(check_component("datasets", "CocoDataset", arguments=arguments))
+
+
+def test_no_built_in_part_is_left_out():
+    tried = {(kind, name) for kind, name, *_ in PARTS}
+    tried |= {("datasets", "PoseDataset"), ("datasets", "CocoDataset")}
+    built_in = {
+        (kind, p.name) for kind in REGISTRIES for p in providers(f"dlcreg.{kind}") if p.builtin
+    }
+    assert built_in <= tried
