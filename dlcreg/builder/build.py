@@ -54,7 +54,9 @@ def check(cfg: Config, *, open_data: bool = True) -> list[Problem]:
     plan = Plan(load_config(cfg)).check()
     if open_data:
         plan.open_data()
-    plan.rehearse(plan.trace_model())
+    else:
+        plan.rehearse_transforms()
+    plan.rehearse(plan.trace_model(), without_data=not open_data)
     return plan.placed()
 
 

@@ -10,17 +10,20 @@ import torch
 from torch import nn
 
 from dlcreg.builder.sections import MODEL_TYPE, SECTIONS, check_sections, models
+from dlcreg.builder.stand_ins import StandInLoader, guesses
+from dlcreg.builder.written import written_parts
 from dlcreg.config import ConfigTree
 from dlcreg.config.options import SOURCE
+from dlcreg.contracts import Metric
 from dlcreg.errors import ConfigError, DlcregError, Problem
+from dlcreg.registry import REGISTRIES
+from dlcreg.schema.annotations import shape_of
+from dlcreg.schema.check import WIRED
 from dlcreg.structures import DatasetInfo, Sample
 from dlcreg.trace import trace
 from dlcreg.wiring.construct import BROKEN, Wiring, refusal
 from dlcreg.wiring.held import Guess
 from dlcreg.wiring.measure import SIZE
-
-_STAND_IN = DatasetInfo(keypoint_names=("a", "b", "c", "d"))
-"""Data for a model whose real data is not known."""
 
 PARTS = ("train", "val", "test")
 """The data sets of a data module."""
@@ -44,6 +47,7 @@ class Plan:
         stand_in: try the model on keypoints made up, where the real ones are not known.
         split: counts instead of ``data.split``.
         sample: a sample of the training data.
+        solver: what `rehearse` has built, on a model without weights.
     """
 
     tree: ConfigTree
@@ -54,6 +58,7 @@ class Plan:
     stand_in: bool = True
     split: Any = None
     sample: Sample | None = None
+    solver: Any = None
 
     def check(self, *sections: str) -> Plan:
         """Hold the sections, or the whole config, against the signatures."""
@@ -83,6 +88,21 @@ class Plan:
                 self.sample = self.sample or sample
         return self
 
+    def rehearse_transforms(self) -> Plan:
+        """Build the transforms of data that is not opened, as far as nothing of it is needed."""
+        if not self._sound("data"):
+            return self
+        for section in written_parts(self.tree):
+            for part in section.walk() if section.path == "data" else ():
+                cfg = self.tree.get(part.path)
+                if part.registry is not REGISTRIES["transforms"] or not isinstance(cfg, Mapping):
+                    continue
+                if not any(name in cfg for name in WIRED):  # values of real keypoints
+                    wiring = Wiring()
+                    wiring.part(part.registry, cfg, part.path, guesses())
+                    self.problems += wiring.problems
+        return self
+
     def trace_model(self, pretrained: bool = True) -> nn.Module | None:
         """Send an image through the model without its weights; return that model.
 
@@ -95,7 +115,7 @@ class Plan:
         size = SIZE if sample is None else (sample.image.shape[0], sample.image.shape[1])
         context = self.model_context()
         if "num_keypoints" not in context and self.stand_in:
-            context.update({k: Guess(v) for k, v in _STAND_IN.wiring().items()})
+            context.update(guesses())
         count = context.get("num_keypoints")
         condition = None
         if sample is not None and sample.condition is not None:
@@ -110,20 +130,49 @@ class Plan:
         self.problems += traced.problems
         return traced.model
 
-    def rehearse(self, model: nn.Module | None) -> Plan:
-        """Build the solver around a model without weights: optimizer, schedules, metrics, hooks."""
+    def rehearse(self, model: nn.Module | None, without_data: bool = False) -> Plan:
+        """Build the solver around a model without weights: optimizer, schedules, metrics, hooks.
+
+        Args:
+            model: the model, or None where it cannot be built.
+            without_data: the data is not opened on purpose: something stands in for it.
+        """
         if not (self._sound("evaluation") and self._sound("solver")):
             return self
+        wired = self.info.wiring() if self.info else guesses()
         if self.tree.data.get("evaluation"):
-            self.build("evaluation", self.info.wiring() if self.info else {})
-        if self.data is None or model is None or next(model.parameters(), None) is None:
+            self.build("evaluation", wired)
+        if model is None or next(model.parameters(), None) is None:
             return self
         if any(problem.path == "work_dir" for problem in self.problems):
             return self
         device = next(model.parameters()).device.type
         cfg = {**self.tree.data["solver"], "device": device, "compile": False, "precision": "fp32"}
-        self.build("solver", self.info.wiring() if self.info else {}, cfg, self.solver_parts(model))
+        if self.data is not None:
+            self.solver = self.build("solver", wired, cfg, self.solver_parts(model))
+        elif without_data:
+            self._rehearse_without_data(model, cfg)
         return self
+
+    def _rehearse_without_data(self, model: nn.Module, cfg: dict[str, Any]) -> None:
+        """Build the solver on loaders that stand in; whether metrics fit the data is not known."""
+        wiring = Wiring()
+        shape = shape_of(list[Metric])
+        metrics = wiring.value(cfg.pop("metrics", []), shape, "solver.metrics", guesses())
+        self.problems += wiring.problems
+        if metrics is BROKEN:
+            return
+        given = {
+            "model": model,
+            "train_loader": StandInLoader(),
+            "val_loader": StandInLoader() if self.tree.get("data.val") is not None else None,
+            "work_dir": "work_dirs/run",
+            "metrics": metrics,
+        }
+        known = len(self.problems)
+        self.solver = self.build("solver", guesses(), cfg, given)
+        told = self.problems[known:]
+        self.problems[known:] = [p for p in told if not p.path.startswith("solver.metrics")]
 
     def build(
         self,

@@ -51,10 +51,10 @@ class ConfigTree:
         return origin if isinstance(origin, str) else ""
 
     def placed(self, problem: Problem) -> Problem:
-        """Return a problem with its place."""
+        """Return a problem with its place, at the innermost value around it that is there."""
         if problem.location is not None or problem.source:
             return problem
-        path = ".".join(split_path(problem.path))
+        path = _there(self.data, split_path(problem.path))
         return Problem(path, problem.message, self.locate(path), self.source_of(path))
 
     def get(self, path: str, default: Any = None) -> Any:
@@ -118,6 +118,20 @@ class ConfigTree:
             if keys[:end] in self.origins:
                 return self.origins[keys[:end]]
         return Location(str(self.filename), 1) if self.filename else None
+
+
+def _there(value: Any, keys: Path_) -> str:
+    """Return as much of a path as leads to a value; a key may itself have dots in it."""
+    items = dict(enumerate(value)) if isinstance(value, (list, tuple)) else value
+    if not isinstance(items, Mapping):
+        return ""
+    by_name = {str(key): item for key, item in items.items()}
+    for end in range(1, len(keys) + 1):
+        name = ".".join(keys[:end])
+        if name in by_name:
+            inside = _there(by_name[name], keys[end:])
+            return f"{name}.{inside}" if inside else name
+    return ""
 
 
 def split_path(path: str) -> Path_:

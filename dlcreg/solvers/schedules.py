@@ -36,10 +36,12 @@ class Schedules:
         max_epochs: int,
         updates_per_epoch: int,
     ) -> None:
-        items = [cfg] if isinstance(cfg, Mapping) or not isinstance(cfg, Sequence) else list(cfg)
+        alone = isinstance(cfg, Mapping) or not isinstance(cfg, Sequence)
+        items = [cfg] if alone else list(cfg)
         self.optimizer = optimizer
+        self._alone = alone
         self.schedulers = [
-            self._build(item, f"solver.schedule.{index}", max_epochs, updates_per_epoch)
+            self._build(item, _path(index, alone), max_epochs, updates_per_epoch)
             for index, item in enumerate(items)
         ]
 
@@ -89,7 +91,8 @@ class Schedules:
         """
         for index, scheduler in enumerate(self.schedulers):
             if hasattr(scheduler, "monitor"):
-                find_monitor(metrics, scheduler.monitor, f"solver.schedule.{index}.monitor")
+                path = f"{_path(index, self._alone)}.monitor"
+                find_monitor(metrics, scheduler.monitor, path)
 
     def values(self) -> dict[str, float]:
         """Return the learning rate now, by parameter group where the groups differ."""
@@ -118,3 +121,8 @@ class Schedules:
             )
         for scheduler, state in zip(self.schedulers, states, strict=True):
             scheduler.load_state_dict(state)
+
+
+def _path(index: int, alone: bool) -> str:
+    """Return where a schedule stands in the config: by itself, or in a list."""
+    return "solver.schedule" if alone else f"solver.schedule.{index}"

@@ -249,6 +249,33 @@ def test_a_data_set_of_others_that_gives_no_sample_is_named_with_its_line(folder
     assert problem.message == (f"Torn gives no sample: KeyError: 0 ({folder / 'theirs.py'}:6)")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "path", "part"),
+    [
+        (
+            "dict(type='Flip')",
+            "dict(type='Albumentations', transform=[dict(type='GaussNoise', pp=3)])",
+            "data.train.transform.0", "'pp'",
+        ),
+        ("lr=5e-4", "lr=-1.0", "solver.optimizer", "Invalid learning rate"),
+        ("milestones=[2]", "milestones=[2], begin=9", "solver.schedule.0", "end should be larger"),
+        ("[dict(type='MultiStepLR', milestones=[2])]", "dict(type='LinearLR', start_factor=-1)",
+         "solver.schedule", "Starting multiplicative factor"),
+        ("max_epochs=3", "max_epochs=3, save_best='rmse_pxx'", "solver.save_best", "rmse_px"),
+    ],
+)  # fmt: skip
+def test_what_needs_no_data_is_found_without_it(folder, change, old, new, path, part):
+    change(old, new, "config.py" if "Albu" in new else "runtime.py")
+    (problem,) = check("config.py", open_data=False)
+    assert problem.path == path
+    assert part in problem.message
+
+
+def test_nothing_is_held_against_made_up_data(folder, change):
+    change("dict(type='PixelError')", "dict(type='CocoOKS', sigmas=[0.1] * 17)", "runtime.py")
+    assert check("config.py", open_data=False) == []
+
+
 def _keys(value, path=()):
     if isinstance(value, dict):
         for key, item in value.items():

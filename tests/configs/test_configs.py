@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,6 @@ def two_animals(tmp_path_factory) -> Path:
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _imported() -> None:
-    """The time of a check is not that of the first import of its packages."""
-    check(FOLDER / "resnet/resnet18_openfield_quick.py", open_data=False)
-
-
 def _table() -> dict[str, re.Match[str]]:
     lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
     rows = [ROW.match(line) for line in lines if line.startswith("| [")]
@@ -48,10 +41,8 @@ def _table() -> dict[str, re.Match[str]]:
 
 
 @each_config
-def test_a_config_has_no_problem_without_its_data_in_two_seconds(path):
-    start = time.process_time()
+def test_a_config_has_no_problem_without_its_data(path):
     assert check(path, open_data=False) == []
-    assert time.process_time() - start < 2
 
 
 @each_config

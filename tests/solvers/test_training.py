@@ -382,7 +382,7 @@ def test_the_log_file_has_the_lines_and_warnings(make_solver):
         ),
         (
             {"schedule": {"type": "ReduceOnPlateauLR", "monitor": "loss"}},
-            "solver.schedule.0.monitor: no metric measures 'loss'.",
+            "solver.schedule.monitor: no metric measures 'loss'.",
         ),
         ({"max_epochs": 0}, "solver.max_epochs: 0 makes no sense: give 1 or more."),
         ({"device": "cuda:99"}, "solver.device: device 'cuda:99' cannot be used here:"),
