@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,35 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         raise DlcregError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_written_whole(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`, which takes its place when the block ends well.
+
+    If the block raises, nothing is left behind.
+
+    Args:
+        path: the folder to make; must not exist. The folder it lies in is made where it is missing.
+
+    Raises:
+        DlcregError: it exists, or cannot be written.
+    """
+    path = Path(path)
+    if path.exists() or path.is_symlink():
+        raise DlcregError(f"{path} exists already, and is not written over.")
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(path)
+    except OSError as error:
+        raise DlcregError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,8 +1,8 @@
 """What a user calls from Python: train, evaluate, demo."""
 
-from dlcreg.apis.demo import demo
+from dlcreg.apis.demo import demo, demo_project
 from dlcreg.apis.evaluate import evaluate
 from dlcreg.apis.results import Result
 from dlcreg.apis.train import train
 
-__all__ = ["Result", "demo", "evaluate", "train"]
+__all__ = ["Result", "demo", "demo_project", "evaluate", "train"]

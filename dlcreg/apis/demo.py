@@ -24,12 +24,22 @@ def demo(
     Raises:
         DataError: the folder holds something already.
     """
+    project = demo_project(work_dir)
+    options = {} if epochs is None else {"solver.max_epochs": epochs}
+    run_dir = Path(work_dir) / "run"
+    result = train(None, options=options, project=project, work_dir=run_dir, device=device)
+    return replace(result, project=project)
+
+
+def demo_project(work_dir: str | Path = "dlcreg-demo") -> Path:
+    """Generate the demo's DeepLabCut project and return its folder, ``project`` in `work_dir`.
+
+    Raises:
+        DataError: the folder holds something already.
+    """
     work_dir = Path(work_dir)
     if work_dir.exists() and (not work_dir.is_dir() or any(work_dir.iterdir())):
         raise DataError(
             f"{work_dir} is not empty: remove it, or choose another folder with --work-dir."
         )
-    project = generate(work_dir / "project", size=(240, 320))
-    options = {} if epochs is None else {"solver.max_epochs": epochs}
-    result = train(None, options=options, project=project, work_dir=work_dir / "run", device=device)
-    return replace(result, project=project)
+    return generate(work_dir / "project", size=(240, 320))

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dlcreg.cli import check, config, demo, evaluate, parts, train
+from dlcreg.cli import check, config, demo, evaluate, parts, plugin, train
 from dlcreg.errors import DlcregError
 
-COMMANDS = (demo, train, evaluate, check, config, parts)
+COMMANDS = (demo, train, evaluate, check, config, parts, plugin)
 
 
 def build_parser() -> argparse.ArgumentParser:

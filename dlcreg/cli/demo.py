@@ -14,14 +14,20 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--work-dir", metavar="DIR", default="dlcreg-demo", help="folder to make")
     parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps; chosen if left out")
     parser.add_argument("--epochs", type=int, metavar="N", help="fewer or more epochs")
+    parser.add_argument(
+        "--project-only", action="store_true", help="generate the project, and train nothing"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo and say how to go on."""
-    from dlcreg.apis import demo
+    from dlcreg.apis import demo, demo_project
     from dlcreg.cli.report import print_metrics
 
+    if args.project_only:
+        print(f"project: {demo_project(args.work_dir)}")
+        return 0
     result = demo(args.work_dir, device=args.device, epochs=args.epochs)
     print_metrics(result.metrics)
     print(f"\nproject:  {result.project}\nresults:  {result.work_dir}\npictures:")
