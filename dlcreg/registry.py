@@ -184,7 +184,11 @@ class Registry(MMEngineRegistry):
     def names(self) -> list[str]:
         """Return every bare name that can be tried, sorted, without importing a plug-in."""
         found = set(self._registered) | {p.name for p in plugins.providers(self.group)}
-        return sorted(found | set(self._library_names()) | set(self._foreign_names()))
+        return sorted(found | self.library_names())
+
+    def library_names(self) -> set[str]:
+        """Return the names that torch or mmengine give, which no package's entry point does."""
+        return {*self._library_names(), *self._foreign_names()}
 
     def listing(self) -> list[Listed]:
         """Return all parts with package, version and status, without importing a plug-in.

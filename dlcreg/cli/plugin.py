@@ -7,6 +7,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from dlcreg.cli.options import add_json, print_json
+
 
 def add_parser(commands: Any) -> None:
     """Add the sub-commands."""
@@ -30,6 +32,10 @@ def add_parser(commands: Any) -> None:
         "--class-name", metavar="CLASS", default="", help="by default NAME's: my-head makes MyHead"
     )
     new.set_defaults(run=run_new)
+    check = actions.add_parser("check", help="hold a package and all its parts to the contracts")
+    check.add_argument("package", metavar="PACKAGE", help="name of an installed package")
+    add_json(check)
+    check.set_defaults(run=run_check)
 
 
 def run_new(args: argparse.Namespace) -> int:
@@ -51,6 +57,37 @@ def run_new(args: argparse.Namespace) -> int:
     for command in _next_steps(made.root, made.name):
         print(f"  {command}")
     return 0
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Print what the checks say; return 1 if one failed."""
+    from dataclasses import asdict
+
+    from dlcreg.testing import check_package
+
+    report = check_package(args.package)
+    if args.json:
+        print_json({**asdict(report), "passed": not report.failed})
+    else:
+        print("\n".join(_report_lines(report)))
+    return 1 if report.failed else 0
+
+
+def _report_lines(report: Any) -> list[str]:
+    """Return a line of counts for each part, then each check that failed and its remedy."""
+    header = ("part", "passed", "skipped", "failed")
+    rows = [header]
+    for part, results in report.results.items():
+        statuses = [result.status for result in results]
+        rows.append((part, *(str(statuses.count(status)) for status in header[1:])))
+    width = max(len(row[0]) for row in rows)
+    lines = [f"{report.distribution} {report.version}"]
+    lines += ["  ".join([row[0].ljust(width), *(n.rjust(7) for n in row[1:])]) for row in rows]
+    for part, result in report.failed:
+        lines += ["", f"FAILED {part} {result.check}", f"  {result.message}"]
+    if not report.failed:
+        lines += ["", "all checks passed"]
+    return lines
 
 
 def _next_steps(root: Path, name: str) -> list[str]:

@@ -15,12 +15,22 @@ from typing import Any
 _HOME = {
     "CheckResult": "results",
     "Options": "subject",
+    "PackageReport": "package",
     "check_component": "runner",
+    "check_package": "package",
     "checks_for": "runner",
     "parametrize_with_checks": "runner",
 }
 
-__all__ = ["CheckResult", "Options", "check_component", "checks_for", "parametrize_with_checks"]
+__all__ = [
+    "CheckResult",
+    "Options",
+    "PackageReport",
+    "check_component",
+    "check_package",
+    "checks_for",
+    "parametrize_with_checks",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -54,10 +54,23 @@ def run(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "2", "COLUMNS": "120"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
         )
         if check and result.returncode:
             pytest.fail(f"{args} ended with {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def pip():
+    """Return a function that calls pip; a failure fails the test."""
+
+    def call(*args: str | Path) -> None:
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, args)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.fail(f"{command}\n{done.stdout}\n{done.stderr}")
 
     return call

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -67,26 +65,19 @@ def _package(folder: Path, name: str, version: str) -> Path:
     return root
 
 
-def _pip(*args: str | Path) -> None:
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"{command}\n{done.stdout}\n{done.stderr}")
-
-
 @pytest.fixture
-def installed(tmp_path):
+def installed(tmp_path, pip):
     """Return a function that pip-installs a package of a head; all are uninstalled at the end."""
     names: list[str] = []
 
     def install(name: str, version: str = "1.2.3") -> None:
         names.append(name)
         root = _package(tmp_path / "sources", name, version)
-        _pip("install", "--no-deps", "--no-build-isolation", "--no-index", root)
+        pip("install", "--no-deps", "--no-build-isolation", "--no-index", root)
 
     yield install
     if names:
-        _pip("uninstall", "-y", *names)
+        pip("uninstall", "-y", *names)
 
 
 def _location(run, module: str) -> Path:

@@ -1,0 +1,96 @@
+"""A package of each kind, as `dlcreg plugin new` makes it: installed, tested, checked, trained."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from dlcreg import scaffold
+from dlcreg.data.demo import generate
+
+PREFIX = "acceptance-new-"
+
+TRAIN = """
+import sys
+from dlcreg import apis
+from dlcreg.cli import main
+
+root, packages = sys.argv[1], sys.argv[2:]
+tiny = {
+    "solver.max_epochs": 1, "solver.tensorboard": False, "evaluation.pictures": 0,
+    "data.train.transform": [dict(type="Resize", longest=64)],
+    "data.test.transform": [dict(type="Resize", longest=64)],
+}
+for package in packages:
+    config = package + "/configs/demo.py"
+    assert main(["check", config, "--project", root]) == 0, config
+    kept = {k: v for k, v in tiny.items() if "transform" not in k or "transform" not in package}
+    result = apis.train(config, project=root, work_dir=package + "/run", options=kept)
+    assert result.metrics["test"]["mean_error_px"] > 0, package
+"""
+
+CHECK = """
+import sys
+from dlcreg.cli import main
+
+sys.exit(max([main(["plugin", "check", name, "--json"]) for name in sys.argv[1:]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The demo project, with few and small frames."""
+    return generate(tmp_path_factory.mktemp("demo") / "p", frames=8, size=(64, 64), video=False)
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory, pip):
+    """Make and install a package of each kind; return their folders by kind."""
+    out = tmp_path_factory.mktemp("packages")
+    roots = {k: scaffold.new_plugin(k, f"{PREFIX}{k}", out=out).root for k in scaffold.kinds()}
+    pip("install", "--no-deps", "--no-build-isolation", "--no-index", *roots.values())
+    yield roots
+    pip("uninstall", "-y", *(root.name for root in roots.values()))
+
+
+def test_their_own_tests_pass(packages, run):
+    tests = [root / "tests/test_behaviour.py" for root in packages.values()]
+    tests.append(packages["head"] / "tests/test_conformance.py")  # of the others: see below
+    options = ("-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error")
+    done = run("-m", "pytest", "-q", "--rootdir", packages["head"], *options, *tests)
+    assert "failed" not in done.stdout
+    assert re.search(r"\d\d passed", done.stdout), done.stdout
+
+
+def test_each_is_listed_with_its_kind_and_package(packages, run):
+    listing = run("-m", "dlcreg", "list").stdout
+    for kind in packages:
+        assert f"{PREFIX}{kind} " in listing, kind
+
+
+def test_each_passes_the_checks_of_packages(packages, run):
+    done = run("-c", CHECK, *(root.name for root in packages.values()), check=False)
+    decoder, rest, reports = json.JSONDecoder(), done.stdout.strip(), []
+    while rest:
+        report, end = decoder.raw_decode(rest)
+        reports.append(report)
+        rest = rest[end:].strip()
+    failed = [
+        (report["distribution"], part, result)
+        for report in reports
+        for part, results in report["results"].items()
+        for result in results
+        if result["status"] == "failed"
+    ]
+    assert not failed
+    assert len(reports) == len(packages)
+    assert done.returncode == 0
+
+
+def test_each_trains_on_the_demo_project(packages, run, project):
+    run("-c", TRAIN, project, *packages.values())
+    for kind, root in packages.items():
+        provenance = (root / "run/provenance.json").read_text()
+        assert f'"distribution": "{PREFIX}{kind}"' in provenance, kind
