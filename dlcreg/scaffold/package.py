@@ -40,7 +40,8 @@ _FILES = {
     "test_conformance.py": "tests/test_conformance.py",
     "{registry}/test_behaviour.py": "tests/test_behaviour.py",
 }
-"""Template (without ``.tmpl``) and the file that it becomes."""
+"""Template (without ``.tmpl``) and the file that it becomes; what else a kind has in its folder
+goes beside ``part.py``."""
 
 
 _OTHER_NAME = (
@@ -121,6 +122,9 @@ def new_plugin(
         target.format(**values): _filled(source.format(**values), values)
         for source, target in _FILES.items()
     }
+    for path in sorted((_folder() / registry.name).glob("*.tmpl")):
+        if f"{{registry}}/{path.stem}" not in _FILES:
+            texts[f"src/{module}/{path.stem}"] = _filled(f"{registry.name}/{path.stem}", values)
     texts["LICENSE"] = _licence_text(licence, values)
     texts[f"src/{module}/py.typed"] = ""
     with folder_written_whole(root) as temporary:

@@ -1,8 +1,9 @@
 """Whether an installed package is fit to be published: its metadata, entry points and all parts.
 
 A part that needs more than its name, or fails a check for a reason, says so in its package by an
-entry point of the group ``dlcreg.checks``: a dict of keyword arguments of `check_component` by
-part, and under ``expected_failures`` the reason of each check that is to fail.
+entry point of the group ``dlcreg.checks``: a dict, or a function that returns it, of keyword
+arguments of `check_component` by part, and under ``expected_failures`` the reason of each check
+that is to fail.
 
 ```python
 # my_package/checks.py; the entry point in setup.cfg: parts = my_package.checks:PARTS
@@ -159,10 +160,11 @@ def _options(package: _Package) -> dict[str, Mapping[str, Any]]:
             continue
         try:
             content = entry.load()
+            content = content() if callable(content) else content
         except Exception as error:
             raise PluginError(
-                f"{OPTIONS_GROUP} of package {package.dist.name} names {entry.value}, which cannot "
-                f"be imported: {type(error).__name__}: {error}"
+                f"{OPTIONS_GROUP} of package {package.dist.name} names {entry.value}, which "
+                f"cannot be used: {type(error).__name__}: {error}"
             ) from error
         if not isinstance(content, Mapping):
             raise PluginError(
