@@ -12,13 +12,14 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 from torch.utils import data as torch_data
 
-from dlcreg.structures import DatasetInfo, Instances, Meta, Poses, Sample
+from dlcreg.structures import Boxes, DatasetInfo, Instances, Meta, Poses, Sample
 
 Size = tuple[int, int]
 """Height and width, in pixels or in cells of a map."""
@@ -281,6 +282,71 @@ class Metric(ABC):
     @abstractmethod
     def compute(self) -> dict[str, Any]:
         """Return the values: scalars by key, and nested dicts for tables such as per keypoint."""
+
+
+class Detector(nn.Module, ABC):
+    """Images to boxes around the animals, for models that see one animal at a time."""
+
+    @abstractmethod
+    def predict(self, images: Tensor) -> Boxes:
+        """Return boxes in pixels of images ``(B, 3, H, W)``, uint8 or normalised floats."""
+
+    def loss(self, images: Tensor, instances: Instances) -> dict[str, Tensor]:
+        """Return weighted losses by name; a detector that learns nothing has none.
+
+        Args:
+            images: ``(B, 3, H, W)``, uint8 or normalised floats.
+            instances: tensors ``(B, N, ...)``, boxes in pixels of `images`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be trained")
+
+
+class Tracker(ABC):
+    """Poses of single frames to animals followed through a video. Frames come in order."""
+
+    @abstractmethod
+    def reset(self, info: DatasetInfo) -> None:
+        """Forget all animals; `info` names the keypoints of the video to come."""
+
+    @abstractmethod
+    def update(self, poses: Poses, frame: int) -> Poses:
+        """Return the poses of a frame with `Poses.identities`; -1 for those of no animal.
+
+        Args:
+            poses: CPU tensors with B = 1, in pixels of the frame.
+            frame: number of the frame, from 0; numbers may be left out.
+        """
+
+
+class Writer(ABC):
+    """Predictions to a file, as they come: `open`, `write` for each frame in order, `close`."""
+
+    suffix: ClassVar[str]
+    """Ending of the file's name, such as ``.h5``."""
+
+    @abstractmethod
+    def open(self, path: Path, info: DatasetInfo, provenance: Mapping[str, Any]) -> None:
+        """Begin a file.
+
+        Args:
+            path: the file.
+            info: names of keypoints and animals.
+            provenance: what made the predictions, in plain containers.
+        """
+
+    @abstractmethod
+    def write(self, poses: Poses, frame: int) -> None:
+        """Add a frame.
+
+        Args:
+            poses: CPU tensors with B = 1, in pixels of the frame; no row for a frame that could
+                not be read.
+            frame: number of the frame, from 0.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file, so that it is whole."""
 
 
 def _check_losses(codec: Codec, losses: Mapping[str, Loss]) -> None:

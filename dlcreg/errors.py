@@ -17,6 +17,10 @@ class PluginError(DlcregError):
     """A component or the package that provides it cannot be used."""
 
 
+class UnknownPartError(PluginError):
+    """A name that nothing installed provides."""
+
+
 class ProjectError(DlcregError):
     """A DeepLabCut project cannot be read."""
 

@@ -170,6 +170,24 @@ class Poses(_Movable):
         return replace(self, keypoints=keypoints, boxes=boxes)
 
 
+@dataclass
+class Boxes(_Movable):
+    """Animals that were detected in a batch.
+
+    Args:
+        boxes: float32 ``(B, N, 4)``, x, y, width, height in pixels.
+        scores: float32 ``(B, N)``.
+        valid: bool ``(B, N)``; False for the rows that only pad.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    valid: Tensor
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """What a data set tells the other parts; its fields are wired by parameter name.

@@ -254,7 +254,7 @@ class Plan:
         if self.tree.data.get(section) is None:
             return not SECTIONS[section].required
         wrong = {problem.path.partition(".")[0] for problem in self.problems}
-        return section not in wrong
+        return not wrong & {section, "required_plugins"}  # parts of a missing package are unknown
 
     def _model(self, wiring: Wiring, context: Mapping[str, Any], bare: bool) -> Any:
         cfg = self.tree.data["model"]

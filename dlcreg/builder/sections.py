@@ -65,7 +65,9 @@ def check_sections(tree: ConfigTree, names: Iterable[str] | None = None) -> list
         tree: the config.
         names: the sections that are needed; None: all of them, and nothing else may be there.
     """
-    checker = Checker(tree.locate)
+    packages = _missing_packages(tree)
+    # what a missing package would have provided is not told once more as an unknown name
+    checker = Checker(tree.locate, packages, unknown_parts=not packages)
     wanted = set(SECTIONS if names is None else names)
     meant = set()
     if names is None:
@@ -76,7 +78,6 @@ def check_sections(tree: ConfigTree, names: Iterable[str] | None = None) -> list
     for key, annotation in VALUES.items():
         if key in tree.data:
             checker.value(tree.data[key], shape_of(annotation), key)
-    checker.problems += _missing_packages(tree)
     for name, section in SECTIONS.items():
         if name not in wanted:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlcreg.errors import DlcregError, Location, Problem
+from dlcreg.errors import DlcregError, Location, Problem, UnknownPartError
 from dlcreg.registry import Registry
 from dlcreg.schema.annotations import shape_of
 from dlcreg.schema.shapes import (
@@ -58,10 +58,13 @@ class Checker:
 
     Args:
         locate: gives the place of a path; used to tell inherited values from written ones.
+        problems: what was found so far.
+        unknown_parts: tell of names that nothing installed provides.
     """
 
     locate: Callable[[str], Location | None] = _nowhere
     problems: list[Problem] = field(default_factory=list)
+    unknown_parts: bool = True
 
     def part(
         self,
@@ -89,6 +92,10 @@ class Checker:
             return
         try:
             cls = registry.get(kind)
+        except UnknownPartError as error:
+            if self.unknown_parts:
+                self.add(join(path, "type") if "type" in cfg else path, str(error))
+            return
         except DlcregError as error:
             self.add(join(path, "type") if "type" in cfg else path, str(error))
             return

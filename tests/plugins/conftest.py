@@ -46,6 +46,7 @@ def clean_registries():
     yield
     for registry in REGISTRIES.values():
         registry._forced.clear()
+        registry._replaced.clear()
         for name, classes in list(registry._registered.items()):
             own = [cls for cls in classes if cls.__module__.startswith("dlcreg.")]
             registry._registered[name] = own
