@@ -56,9 +56,10 @@ def finite_gradients(subject: Subject) -> str:
 
 
 def learns(subject: Subject) -> str:
-    """Going down its gradient makes it smaller."""
+    """Going down its gradient makes it smaller, and moves the output towards the target."""
     loss = subject.build()
     output, target, weight = _inputs(subject)
+    start = output.detach().clone()
     optimizer = torch.optim.Adam([output], lr=0.05)
     values = []
     for _ in range(30):
@@ -71,8 +72,18 @@ def learns(subject: Subject) -> str:
         fail(
             f"goes from {values[0]:.4g} to {values[-1]:.4g} in 30 steps down its gradient",
             "a smaller value",
-            "Look at the sign, and at in-place operations",
+            "Look at detach, no_grad and in-place operations",
         )
+    if output.shape == target.shape:
+        known = (weight != 0).expand_as(target)
+        moved, wanted = (output.detach() - start)[known], target[known]
+        together = ((moved - moved.mean()) * (wanted - wanted.mean())).sum()
+        if not together > 0:
+            fail(
+                "moves the output up where the target is low",
+                "up where the target is high",
+                "Turn the sign",
+            )
     return f"goes from {values[0]:.4g} to {values[-1]:.4g}"
 
 

@@ -17,6 +17,7 @@ from dlcreg.testing.results import fail
 from dlcreg.testing.subject import INFO, Subject
 
 _SIZE = (96, 128)
+_NUMBER = (int, float, np.number)
 Image = tuple[Poses, Instances, Meta]
 
 
@@ -67,7 +68,7 @@ def _values(metric: Metric, images: Sequence[Image]) -> dict[str, Any]:
 
 def _scalars(metric: Metric, images: Sequence[Image]) -> dict[str, float]:
     values = _values(metric, images)
-    return {key: float(values[key]) for key in metric.keys if key in values}
+    return {key: float(values[key]) for key in metric.keys if isinstance(values.get(key), _NUMBER)}
 
 
 def _changed(first: dict[str, float], second: dict[str, float]) -> str:
@@ -84,7 +85,7 @@ def declared_keys(subject: Subject) -> str:
     metric = subject.build()
     keys = metric.keys
     values = _values(metric, _images(2.0))
-    numbers = {key for key, value in values.items() if isinstance(value, (int, float, np.number))}
+    numbers = {key for key, value in values.items() if isinstance(value, _NUMBER)}
     if not keys or set(keys) != numbers:
         fail(
             f"declares {sorted(keys)}, but computes {sorted(numbers)}",

@@ -250,17 +250,51 @@ def declared_channels(subject: Subject) -> str:
 
 def declared_strides(subject: Subject) -> str:
     """`out_strides` are those of its maps."""
-    size = subject.options.size
-    if subject.kind == "backbones":
-        size = padded(subject.built, size)
-    return _fitting(subject, _maps(subject, size), size)
+    size = _usual(subject)
+    strides = list(subject.built.out_strides)
+    maps = _maps(subject, size)
+    if len(strides) != len(maps) or not _divided(maps, size, strides):
+        fail(
+            f"says out_strides={strides}, but the maps of an image of {size[0]} x {size[1]} are "
+            f"{_shapes(maps)}: the strides are {_real(maps, size)}",
+            "the truth: keypoints are drawn by it",
+            "Set self.out_strides from the layers, or leave it out: then it is measured",
+        )
+    return f"out_strides={strides}"
 
 
 def odd_sizes(subject: Subject) -> str:
     """One image alone, of odd multiples of what its sides must be divisible by, works as well."""
     divisor = divisor_of(subject.built) if subject.kind == "backbones" else 1
     size = (3 * divisor, divisor) if divisor > 1 else (67, 41)
-    return _fitting(subject, _maps(subject, size, images=1), size)
+    strides = _real(_maps(subject, _usual(subject)), _usual(subject))
+    maps = _maps(subject, size, images=1)
+    if not _divided(maps, size, strides):
+        fail(
+            f"makes {_shapes(maps)} of an image of {size[0]} x {size[1]}",
+            f"maps of the image's size divided by {strides}, with no row or column cut off",
+            "Pad an odd number of cells, or set size_divisor",
+        )
+    return f"{_shapes(maps)} of {size[0]} x {size[1]}"
+
+
+def _usual(subject: Subject) -> Size:
+    """Return the size of the images that a backbone or neck is usually tried on."""
+    size = subject.options.size
+    return padded(subject.built, size) if subject.kind == "backbones" else size
+
+
+def _real(maps: tuple[Tensor, ...], size: Size) -> list[int]:
+    return [round(size[0] / m.shape[2]) for m in maps]
+
+
+def _divided(maps: tuple[Tensor, ...], size: Size, strides: list[int]) -> bool:
+    """Whether each map has the image's size divided by its stride, rounded either way."""
+    return all(
+        abs(size[axis] / stride - m.shape[2 + axis]) < 1
+        for stride, m in zip(strides, maps)
+        for axis in (0, 1)
+    )
 
 
 def _maps(subject: Subject, size: Size, images: int = 2) -> tuple[Tensor, ...]:
@@ -268,23 +302,6 @@ def _maps(subject: Subject, size: Size, images: int = 2) -> tuple[Tensor, ...]:
     if wrong_layout(subject.built, maps):
         skip("the maps have another layout, see 'channels_first'")
     return maps  # type: ignore[no-any-return]
-
-
-def _fitting(subject: Subject, maps: tuple[Tensor, ...], size: Size) -> str:
-    strides = tuple(subject.built.out_strides)
-    if len(strides) != len(maps) or not all(
-        abs(size[axis] / stride - m.shape[2 + axis]) < 1
-        for stride, m in zip(strides, maps)
-        for axis in (0, 1)
-    ):
-        fail(
-            f"says out_strides={list(strides)}, but an image of {size[0]} x {size[1]} becomes "
-            f"{_shapes(maps)}",
-            "maps of the image's size divided by the stride",
-            "Set self.out_strides from the layers, or leave it out: then it is measured. An odd "
-            "number of cells must not be cut: pad, or set size_divisor",
-        )
-    return f"out_strides={list(strides)}: {_shapes(maps)} of {size[0]} x {size[1]}"
 
 
 def _shapes(maps: Any) -> str:

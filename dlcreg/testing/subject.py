@@ -158,8 +158,8 @@ class Subject:
         except ConfigError as error:
             raise NotBuilt(
                 f"cannot be built from {shown(self.config)} and wired values "
-                f"({', '.join(self.context)}): {str(error).rstrip('.')}. Give arguments=dict(...) for parameters "
-                "that have no default and are not wired."
+                f"({', '.join(self.context)}): {str(error).rstrip('.')}. Give arguments=dict(...) "
+                "for parameters that have no default and are not wired."
             ) from error
 
     @functools.cached_property
