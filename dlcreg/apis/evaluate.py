@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from dlcreg.apis.pictures import draw_learning_curves
@@ -22,10 +23,13 @@ from dlcreg.apis.results import (
 from dlcreg.apis.settings import ConfigSource, kept_split, read_config
 from dlcreg.builder import build_data, build_evaluation, build_model
 from dlcreg.config import ConfigTree
+from dlcreg.config.dump import portable
 from dlcreg.contracts import Dataset
 from dlcreg.data.module import DataModule
 from dlcreg.errors import CheckpointError
 from dlcreg.files import write_text
+from dlcreg.plugins import own_version
+from dlcreg.registry.recorded import check_recorded
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import choose_device
 from dlcreg.solvers.evaluation import Evaluation, device_of
@@ -70,6 +74,7 @@ def evaluate(
     Raises:
         ConfigError: mistakes in the config.
         CheckpointError: the checkpoint cannot be read or does not fit the model.
+        PluginError: packages that the checkpoint was made with are not installed.
         ProjectError, DataError: the data cannot be read.
     """
     checkpoint = Path(checkpoint)
@@ -86,6 +91,7 @@ def evaluate(
         seed=seed,
         amp=amp,
     )
+    check_recorded(state, tree.data, str(checkpoint))
     data = build_data(tree, split=kept_split(tree, state))
     _compare_keypoints(state, data, checkpoint)
     model = build_model(tree, pretrained=False, **data.info.wiring())
@@ -117,7 +123,7 @@ def evaluate_model(
         predictions[name] = found
     write_metrics(folder, {part: _tabled(values) for part, values in metrics.items()})
     write_keypoint_table(folder, metrics)
-    write_text(folder / "provenance.json", provenance(model, data, settings))
+    write_text(folder / "provenance.json", provenance(tree, model, data, settings))
     pictures = _curves(work_dir)
     for name in ("test",) if "test" in parts else tuple(parts)[-1:]:
         pictures += draw_extremes(
@@ -126,9 +132,15 @@ def evaluate_model(
     return Result(metrics, work_dir, checkpoint, pictures)
 
 
-def provenance(*objects: Any) -> str:
-    """Return as JSON which package and version each part inside some objects is from."""
-    return json.dumps([asdict(part) for part in parts_of(*objects)], indent=2) + "\n"
+def provenance(tree: ConfigTree, *objects: Any) -> str:
+    """Return as JSON what a result is made of: versions, config, and the origin of every part."""
+    content = {
+        "dlcreg": own_version(),
+        "torch": str(torch.__version__),
+        "parts": [asdict(part) for part in parts_of(*objects)],
+        "config": portable(tree.data),
+    }
+    return json.dumps(content, indent=2, default=str) + "\n"
 
 
 def evaluated_parts(data: DataModule) -> dict[str, Dataset]:

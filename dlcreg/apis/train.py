@@ -13,6 +13,7 @@ from dlcreg.apis.results import Result
 from dlcreg.apis.settings import ConfigSource, kept_split, read_config, work_dir_of
 from dlcreg.builder import Graph, build
 from dlcreg.files import write_text
+from dlcreg.registry.recorded import check_recorded
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.folder import load_latest
 
@@ -54,6 +55,7 @@ def train(
     Raises:
         ConfigError: all mistakes of the config at once.
         ProjectError, DataError: the data cannot be read.
+        PluginError: packages that the run to go on with was made with are not installed.
         CheckpointError: the work dir holds another run, or its checkpoint cannot be read.
     """
     tree = read_config(
@@ -64,6 +66,8 @@ def train(
     if device is not None:
         tree.set("solver.device", device, source="--device")
     earlier = load_latest(folder) if resume else None
+    if earlier is not None:
+        check_recorded(earlier[1], tree.data, str(earlier[0]))
     graph = build(tree, split=None if earlier is None else kept_split(tree, earlier[1]))
     if earlier is not None:
         graph.solver.resume(earlier[0])
@@ -83,7 +87,7 @@ class _Identity(Hook):
     def __init__(self, graph: Graph) -> None:
         self._texts = {
             "config.py": graph.config.dump(),
-            "provenance.json": provenance(graph.model, graph.data, graph.solver),
+            "provenance.json": provenance(graph.config, graph.model, graph.data, graph.solver),
         }
         self._split = getattr(graph.data.train, "split", None)
 

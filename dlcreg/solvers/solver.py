@@ -368,4 +368,4 @@ class Solver(HookedRun):
             raise
 
     def _header(self) -> dict[str, Any]:
-        return {**self.metadata, "dlcreg": own_version()}
+        return {**self.metadata, "dlcreg": own_version(), "torch": str(torch.__version__)}

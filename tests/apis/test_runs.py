@@ -182,7 +182,11 @@ def test_the_file_of_metrics_has_each_share_once_and_in_a_table(project, tmp_pat
 
 def test_results_say_which_package_and_version_each_part_is_from(project, tmp_path):
     train(config(project), work_dir=tmp_path / "run")
-    parts = json.loads((tmp_path / "run/evaluation/provenance.json").read_text())
+    made_by = json.loads((tmp_path / "run/evaluation/provenance.json").read_text())
+    assert made_by["dlcreg"] == dlcreg.__version__
+    assert made_by["config"]["model"]["head"]["type"] == "HeatmapHead"
+    parts = made_by["parts"]
+    assert all(len(part["sha256"]) == 64 for part in parts)
     assert {"HeatmapHead", "GaussianHeatmap", "PoseDataset"} <= {part["name"] for part in parts}
     assert {(part["distribution"], part["version"]) for part in parts} == {
         ("dlcreg", dlcreg.__version__)
