@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor, nn
@@ -40,6 +40,13 @@ class Backbone(nn.Module, ABC):
 
     size_divisor: int | None = None
     """Images come padded to multiples of this, in pixels; None: of the coarsest stride."""
+
+    image_mean: tuple[float, float, float] | None = None
+    """Mean of each channel, for values of 0 to 1, of the images that its weights are made for;
+    None: that of ImageNet. `PoseModel` goes by it where its config says nothing of ``mean``."""
+
+    image_std: tuple[float, float, float] | None = None
+    """Standard deviation of each channel, likewise."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -347,6 +354,17 @@ class Writer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Finish the file, so that it is whole."""
+
+
+@runtime_checkable
+class BringsHooks(Protocol):
+    """An optimizer, or a part of a model, that works only together with hooks of the run.
+
+    The solver adds them to those of the config, where a hook of the same class takes their place.
+    """
+
+    def run_hooks(self) -> Sequence[Any]:
+        """Return hooks of mmengine's interface, made for one run."""
 
 
 def _check_losses(codec: Codec, losses: Mapping[str, Loss]) -> None:

@@ -13,6 +13,9 @@ from dlcreg.contracts import Backbone, Head, Neck
 from dlcreg.registry import MODELS
 from dlcreg.structures import Instances, Poses
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 Outputs = dict[str, Any]
 """Tensors by name; with several heads, such a dict by the head's name."""
 
@@ -30,7 +33,8 @@ class PoseModel(nn.Module):
         backbone: images to feature maps.
         neck: feature maps to feature maps; None for none.
         head: one head, or several by name.
-        mean: mean of each channel, for values of 0 to 1, in `channel_order`.
+        mean: mean of each channel, for values of 0 to 1, in `channel_order`; None: what the
+            backbone is made for.
         std: standard deviation of each channel, likewise.
         channel_order: order of channels that the backbone was made for.
         flip_pairs: pairs of indices of left and right keypoints, for the flip test.
@@ -43,8 +47,8 @@ class PoseModel(nn.Module):
         neck: Neck | None = None,
         *,
         head: Head | dict[str, Head],
-        mean: Sequence[float] = (0.485, 0.456, 0.406),
-        std: Sequence[float] = (0.229, 0.224, 0.225),
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         channel_order: Literal["RGB", "BGR"] = "RGB",
         flip_pairs: Sequence[tuple[int, int]] = (),
         num_keypoints: int | None = None,
@@ -52,6 +56,8 @@ class PoseModel(nn.Module):
         super().__init__()
         if channel_order not in ("RGB", "BGR"):
             raise ValueError(f"channel_order must be 'RGB' or 'BGR', not {channel_order!r}")
+        mean = mean or backbone.image_mean or IMAGENET_MEAN
+        std = std or backbone.image_std or IMAGENET_STD
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(f"mean and std need 3 values each, std above 0: {mean}, {std}")
         self.backbone = backbone

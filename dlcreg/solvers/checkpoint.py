@@ -133,9 +133,8 @@ def _builtin(value: Any) -> Any:
 
 
 def weights_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the weights to predict with: the moving average where there is one."""
-    average = checkpoint.get("ema")
-    return dict(average["model"] if average else checkpoint["model"])
+    """Return the weights to predict with: those that validation measures, where they are others."""
+    return dict(checkpoint.get("evaluated") or checkpoint["model"])
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "") -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmengine.hooks import Hook
+
 from dlcreg.contracts import Metric
 from dlcreg.errors import ConfigError, Problem
 from dlcreg.solvers.evaluation import Loader, check_metrics
@@ -51,6 +53,23 @@ def check_parts(train: Loader, val: Loader | None, metrics: Sequence[Metric]) ->
         )
     if val is not None:
         check_metrics(metrics, val.dataset.info)
+
+
+def check_hooks(hooks: Sequence[Hook]) -> None:
+    """Check that one hook at most says which weights are measured and kept.
+
+    Raises:
+        ConfigError: several do.
+    """
+    providers = [type(hook).__name__ for hook in hooks if getattr(hook, "provides_weights", False)]
+    if len(providers) > 1:
+        raise ConfigError(
+            Problem(
+                "solver.hooks",
+                f"{' and '.join(providers)} each keep weights of their own to be measured and "
+                "saved as the best: leave all but one of them out.",
+            )
+        )
 
 
 def describe(run: HookedRun) -> str:

@@ -21,9 +21,15 @@ class HookedRun:
     Further ones are `epoch` and `iter` (finished ones, so that in ``after_train_iter`` the number
     of the present one counted from 0), `max_epochs`, `model`, `work_dir`, `hooks` and
     `stop_training`, which a hook may set.
+
+    A hook that keeps other weights than those that are trained, such as an average, says
+    ``provides_weights = True`` and sets `evaluated_model` in ``before_run`` to a copy of the model
+    that it holds. Validation measures it, ``best.pth`` holds it, and each checkpoint has its
+    weights beside the trained ones, to predict with.
     """
 
     model: nn.Module
+    evaluated_model: nn.Module
     optimizer: Optimizer
     device: torch.device
     work_dir: Path

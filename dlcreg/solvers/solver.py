@@ -15,7 +15,7 @@ from dlcreg.errors import DlcregError
 from dlcreg.plugins import own_version
 from dlcreg.schema import Deferred
 from dlcreg.solvers import checkpoint, folder
-from dlcreg.solvers.checks import check_numbers, check_parts, describe
+from dlcreg.solvers.checks import check_hooks, check_numbers, check_parts, describe
 from dlcreg.solvers.console import Console
 from dlcreg.solvers.devices import Precision, choose_device
 from dlcreg.solvers.evaluation import Collector, Loader, measure, predict
@@ -23,7 +23,7 @@ from dlcreg.solvers.hooks.checkpoint import CheckpointHook
 from dlcreg.solvers.hooks.early_stopping import EarlyStoppingHook
 from dlcreg.solvers.hooks.ema import EMAHook
 from dlcreg.solvers.hooks.logger import LoggerHook
-from dlcreg.solvers.hooks.order import build_hooks
+from dlcreg.solvers.hooks.order import build_hooks, hooks_of
 from dlcreg.solvers.optimizers import build_optimizer
 from dlcreg.solvers.randomness import deterministic_algorithms, seed_everything
 from dlcreg.solvers.runner import HookedRun
@@ -64,7 +64,8 @@ class Solver(HookedRun):
         save_best: metric key that chooses the best checkpoint; None: the first metric's first.
         log_interval: iterations between two points of the losses in TensorBoard.
         tensorboard: whether to write TensorBoard's files.
-        hooks: further hooks of mmengine's interface; one of a built-in class replaces it.
+        hooks: further hooks of mmengine's interface; one replaces a hook of the same class that
+            is built in or that a part brings, see `dlcreg.contracts.BringsHooks`.
         seed: decides all that is random.
         device: None: the GPU if CUDA has one, else the CPU.
         compile: compile the model's forward pass (`torch.compile`).
@@ -155,8 +156,10 @@ class Solver(HookedRun):
             LoggerHook(log_interval, tensorboard),
             early_stopping,
             CheckpointHook(checkpoint_interval, checkpoint_by_epoch, max_keep, save_best),
+            *hooks_of(self.optimizer, *self.model.modules()),
         ]
         self.hooks = build_hooks(hooks, [hook for hook in defaults if hook is not None])
+        check_hooks(self.hooks)
 
         self.epoch = 0  # finished epochs
         self.batch = 0  # finished batches of the present epoch
@@ -295,6 +298,8 @@ class Solver(HookedRun):
         self.step.finite.flush()
         state = {**self._header(), **run_state(self)}
         self.call_hook("before_save_checkpoint", checkpoint=state)
+        if self.evaluated_model is not self.model:
+            state["evaluated"] = self.evaluated_model.state_dict()
         path = self.work_dir / folder.snapshot_name(self.epoch, self.batch)
         if self.is_main:
             checkpoint.save(path, state)

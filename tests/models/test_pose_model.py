@@ -50,6 +50,17 @@ def test_uint8_images_are_normalised_and_floats_taken_as_they_are(small_model):
     assert torch.allclose(model(batch)["heatmap"], model(floats)["heatmap"], atol=1e-5)
 
 
+def test_images_are_normalised_as_the_backbone_wants_unless_the_config_says_how(small_model):
+    class Halves(ResNet):
+        image_mean = image_std = (0.5, 0.5, 0.5)
+
+    batch = images()
+    model = PoseModel(Halves(18), head=nn.ModuleDict())
+    assert torch.allclose(model.normalise(batch), batch / 127.5 - 1, atol=1e-5)
+    told = PoseModel(Halves(18), head=nn.ModuleDict(), mean=(0.0,) * 3, std=(1.0,) * 3)
+    assert torch.allclose(told.normalise(batch), batch / 255)
+
+
 def test_channels_are_turned_for_a_backbone_that_wants_bgr(small_model):
     constant = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
     model = small_model(channel_order="BGR", **constant)

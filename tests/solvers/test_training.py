@@ -1,3 +1,4 @@
+import copy
 import csv
 import math
 from functools import partial
@@ -184,15 +185,59 @@ def test_the_moving_average_is_what_is_validated_and_kept(make_solver):
         average = {n: (1 - m) * average[n] + m * now[n] for n in now}
     run = checkpoint.load(path.with_name("epoch_2.pth"))
     for name, value in average.items():
-        torch.testing.assert_close(run["ema"]["model"][name], value)
-    assert same(checkpoint.weights_of(run), run["ema"]["model"])
-    assert same(checkpoint.load(path)["model"], run["ema"]["model"])
+        torch.testing.assert_close(run["evaluated"][name], value)
+    assert same(checkpoint.weights_of(run), run["evaluated"])
+    assert same(checkpoint.load(path)["model"], run["evaluated"])
+
+
+class Shadow(Hook):
+    """Measures a copy of the model whose weights are all zero."""
+
+    provides_weights = True
+
+    def __init__(self, kind="brought"):
+        self.kind = kind
+
+    def before_run(self, runner):
+        runner.evaluated_model = copy.deepcopy(runner.model)
+        for value in runner.evaluated_model.parameters():
+            value.detach().zero_()
+
+
+class NeedsShadow(torch.optim.SGD):
+    def run_hooks(self):
+        return [Shadow()]
+
+
+def test_an_optimizer_brings_the_hook_that_it_needs(make_solver):
+    solver = make_solver(optimizer={"type": NeedsShadow, "lr": 0.02}, max_epochs=1)
+    assert [h.kind for h in solver.hooks if isinstance(h, Shadow)] == ["brought"]
+    best = solver.fit()
+    run = checkpoint.load(best.with_name("epoch_1.pth"))
+    measured = [checkpoint.load(best)["model"], run["evaluated"], checkpoint.weights_of(run)]
+    assert all(not state["head.2.weight"].any() for state in measured)
+    assert run["model"]["head.2.weight"].any()
+
+
+def test_a_part_of_the_model_brings_its_hook_and_the_config_can_replace_it(make_solver):
+    class Needing(Net):
+        def run_hooks(self):
+            return [Shadow()]
+
+    solver = make_solver(net=Needing, hooks=[Shadow("given")])
+    assert [h.kind for h in solver.hooks if isinstance(h, Shadow)] == ["given"]
+
+
+def test_two_hooks_with_weights_of_their_own_are_refused(make_solver):
+    text = "solver.hooks: EMAHook and Shadow each keep weights of their own to be measured"
+    with pytest.raises(ConfigError, match=text):
+        make_solver(ema=0.1, hooks=[Shadow()])
 
 
 def test_the_moving_average_waits_for_the_update(make_solver):
     solver = make_solver(ema=0.01, accumulate=3, batch_size=1, count=6, max_epochs=1)
     solver.fit()
-    assert checkpoint.load(solver.work_dir / "epoch_1.pth")["ema"]["updates"] == 2
+    assert checkpoint.load(solver.work_dir / "epoch_1.pth")["hooks"]["EMAHook"] == {"updates": 2}
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

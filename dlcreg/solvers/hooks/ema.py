@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from dlcreg.registry import HOOKS
+from dlcreg.solvers.checkpoint import weights_of
 
 
 @HOOKS.register_module()
@@ -29,6 +30,7 @@ class EMAHook(Hook):
     """
 
     priority = "NORMAL"
+    provides_weights = True
 
     def __init__(self, momentum: float = 0.0002) -> None:
         if not 0 < momentum <= 1:
@@ -45,14 +47,15 @@ class EMAHook(Hook):
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Restore the average."""
         assert self.average is not None
-        state = checkpoint.get("ema")
-        self.average.load_state_dict(state["model"] if state else checkpoint["model"])
-        self._updates = state["updates"] if state else 0
+        self.average.load_state_dict(weights_of(checkpoint))
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Put the average into the checkpoint."""
-        assert self.average is not None
-        checkpoint["ema"] = {"model": self.average.state_dict(), "updates": self._updates}
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of updates; the average itself is among the weights of the run."""
+        return {"updates": self._updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the number of updates."""
+        self._updates = state["updates"]
 
     @torch.no_grad()
     def after_train_iter(

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
+from dlcreg.contracts import BringsHooks
 from dlcreg.errors import ConfigError, Problem
 from dlcreg.registry import HOOKS
 from dlcreg.wiring import construct
@@ -30,7 +31,7 @@ def build_hooks(cfg: Sequence[Any], defaults: Sequence[Hook]) -> list[Hook]:
 
     Args:
         cfg: hooks, or configs such as ``dict(type='EmptyCacheHook', priority='LOW')``.
-        defaults: the hooks that a run has anyway; one of `cfg` of the same class replaces it.
+        defaults: the hooks that a run has anyway; one of `cfg` replaces those of the same class.
 
     Raises:
         ConfigError: an unknown priority.
@@ -39,6 +40,12 @@ def build_hooks(cfg: Sequence[Any], defaults: Sequence[Hook]) -> list[Hook]:
     classes = {type(hook) for hook in given}
     hooks = [hook for hook in defaults if type(hook) not in classes] + given
     return sorted(hooks, key=lambda hook: _number(hook.priority))
+
+
+def hooks_of(*parts: Any) -> list[Hook]:
+    """Return the hooks that parts bring along, one of each class; see `BringsHooks`."""
+    brought = [hook for part in parts if isinstance(part, BringsHooks) for hook in part.run_hooks()]
+    return list({type(hook): hook for hook in brought}.values())
 
 
 def _build(item: Any, path: str) -> Hook:
