@@ -25,10 +25,14 @@ class Traced:
     Args:
         model: the model without weights, or None where it cannot be built.
         problems: what does not fit, in the order in which the image meets it.
+        built: every part of the model by its config path.
+        device: where the model works without its weights: meta, or else the CPU.
     """
 
     model: nn.Module | None
     problems: list[Problem]
+    built: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "meta"
 
 
 def trace(
@@ -65,9 +69,10 @@ def trace(
             except Exception as error:
                 if device == "meta" and _is_of_meta(f"{type(error).__name__}: {error}"):
                     continue
-                return Traced(model, journey.problems() or [journey.failure(error)])
-            found = journey.problems() or _codecs(journey, num_keypoints, info)
-            return Traced(model, found)
+                found = journey.problems() or [journey.failure(error)]
+            else:
+                found = journey.problems() or _codecs(journey, num_keypoints, info)
+            return Traced(model, found, wiring.built, device)
     raise AssertionError("the CPU is always tried")
 
 
@@ -249,7 +254,7 @@ def _wrong_codec(codec: Codec, outputs: Mapping[str, Tensor], size: Size, count:
     step = "encode"
     try:
         with torch.no_grad(), torch.device(device):
-            targets = codec.encode(_one_animal(size, count), size)
+            targets = codec.encode(one_animal(size, count), size)
             step = "decode"
             poses = codec.decode(outputs)
     except Exception as error:
@@ -270,7 +275,7 @@ def _wrong_codec(codec: Codec, outputs: Mapping[str, Tensor], size: Size, count:
     return ""
 
 
-def _one_animal(size: Size, count: int) -> Instances:
+def one_animal(size: Size, count: int) -> Instances:
     """Return labels of an animal in the middle of the image, on the device that torch is set to."""
     height, width = size
     middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])

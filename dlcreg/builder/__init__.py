@@ -9,6 +9,7 @@ from dlcreg.builder.build import (
     build_model,
     build_solver,
     check,
+    examine,
 )
 from dlcreg.builder.filled import filled
 
@@ -21,5 +22,6 @@ __all__ = [
     "build_model",
     "build_solver",
     "check",
+    "examine",
     "filled",
 ]

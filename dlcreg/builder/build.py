@@ -51,13 +51,17 @@ def check(cfg: Config, *, open_data: bool = True) -> list[Problem]:
     Raises:
         ConfigError: the file itself cannot be read.
     """
+    return examine(cfg, open_data=open_data).placed()
+
+
+def examine(cfg: Config, *, open_data: bool = True) -> Plan:
+    """Return all that is known of a config short of building it, with its mistakes; see `check`."""
     plan = Plan(load_config(cfg)).check()
     if open_data:
         plan.open_data()
     else:
         plan.rehearse_transforms()
-    plan.rehearse(plan.trace_model(), without_data=not open_data)
-    return plan.placed()
+    return plan.rehearse(plan.trace_model(), without_data=not open_data)
 
 
 def build(cfg: Config, *, split: Split | None = None) -> Graph:

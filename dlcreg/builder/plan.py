@@ -20,7 +20,7 @@ from dlcreg.registry import REGISTRIES
 from dlcreg.schema.annotations import shape_of
 from dlcreg.schema.check import WIRED
 from dlcreg.structures import DatasetInfo, Sample
-from dlcreg.trace import trace
+from dlcreg.trace import Traced, trace
 from dlcreg.wiring.construct import BROKEN, Wiring, refusal
 from dlcreg.wiring.held import Guess
 from dlcreg.wiring.measure import SIZE
@@ -47,6 +47,7 @@ class Plan:
         stand_in: try the model on keypoints made up, where the real ones are not known.
         split: counts instead of ``data.split``.
         sample: a sample of the training data.
+        traced: what `trace_model` found.
         solver: what `rehearse` has built, on a model without weights.
     """
 
@@ -58,6 +59,7 @@ class Plan:
     stand_in: bool = True
     split: Any = None
     sample: Sample | None = None
+    traced: Traced | None = None
     solver: Any = None
 
     def check(self, *sections: str) -> Plan:
@@ -111,24 +113,19 @@ class Plan:
         """
         if not self._sound("model"):
             return None
-        sample = self.sample
-        size = SIZE if sample is None else (sample.image.shape[0], sample.image.shape[1])
         context = self.model_context()
         if "num_keypoints" not in context and self.stand_in:
             context.update(guesses())
         count = context.get("num_keypoints")
-        condition = None
-        if sample is not None and sample.condition is not None:
-            condition = torch.as_tensor(sample.condition)[None]
-        traced = trace(
+        self.traced = trace(
             lambda wiring, bare: self._model(wiring, context, bare or not pretrained),
-            size,
+            self.size,
             count if isinstance(count, int) else None,
             self.info,
-            condition,
+            self.condition,
         )
-        self.problems += traced.problems
-        return traced.model
+        self.problems += self.traced.problems
+        return self.traced.model
 
     def rehearse(self, model: nn.Module | None, without_data: bool = False) -> Plan:
         """Build the solver around a model without weights: optimizer, schedules, metrics, hooks.
@@ -208,6 +205,18 @@ class Plan:
         }
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images that the model is tried on."""
+        image = None if self.sample is None else self.sample.image
+        return SIZE if image is None else (int(image.shape[0]), int(image.shape[1]))
+
+    @property
+    def condition(self) -> torch.Tensor | None:
+        """The condition (1, K, 3) of the sample, for conditioned models."""
+        known = None if self.sample is None else self.sample.condition
+        return None if known is None else torch.as_tensor(known)[None]
+
+    @property
     def seed(self) -> int:
         """The run's seed."""
         solver = self.tree.data.get("solver")
@@ -221,12 +230,9 @@ class Plan:
 
     def model_context(self) -> dict[str, Any]:
         """Return what the parts of the model are given by parameter name."""
-        context: dict[str, Any] = {"input_size": Guess(SIZE)}
+        context: dict[str, Any] = {"input_size": Guess(self.size)}
         if self.info is not None:
             context.update(self.info.wiring())
-        if self.sample is not None:
-            height, width = self.sample.image.shape[:2]
-            context["input_size"] = Guess((int(height), int(width)))
         return {**context, **self.wired}
 
     def settle(self) -> None:

@@ -82,3 +82,15 @@ def _is_missing(value: Any) -> bool:
     from dlcreg.config.difference import MISSING
 
     return value is MISSING
+
+
+def step_lines(step: Any) -> str:
+    """Return a `dlcreg.apis.step.Step` in lines."""
+    losses = ", ".join(f"{name} {value:.4g}" for name, value in step.losses.items())
+    update = "" if step.updated else " (fp16 overflowed: the weights were left as they are)"
+    return (
+        f"losses:  {losses}\n"
+        f"norm of the gradient: {step.gradient_norm:.4g}{update}\n"
+        f"time:    {step.data_seconds:.2f} s to draw {step.images} images, {step.seconds:.2f} s "
+        f"for the step on {step.device}"
+    )
