@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dlcreg.contracts import Codec
 from dlcreg.structures import Instances, Poses
+from dlcreg.testing.devices import stays_there, to_meta
 from dlcreg.testing.results import fail, skip
 from dlcreg.testing.samples import cloned, difference, ideal_outputs, labels, poses, slices
 from dlcreg.testing.subject import INFO, Subject
@@ -279,6 +280,17 @@ def stateless(subject: Subject) -> str:
     return "the same after other images"
 
 
+def follows_device(subject: Subject) -> str:
+    """It encodes and decodes on the device of its inputs."""
+    codec = subject.build()
+    size = subject.options.size
+    instances = labels(poses(size))
+    outputs = ideal_outputs(subject, codec.encode(instances, size))
+    stays_there("encode", lambda: codec.encode(to_meta(instances), size))
+    stays_there("decode", lambda: codec.decode(to_meta(outputs)))
+    return "on whatever device the inputs lie"
+
+
 def input_unchanged(subject: Subject) -> str:
     """Labels and outputs are not changed in place."""
     codec = subject.build()
@@ -355,6 +367,7 @@ CHECKS = (
     missing_keypoints,
     batch_independent,
     stateless,
+    follows_device,
     input_unchanged,
     flips,
 )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcreg.contracts import Backbone, Size
+from dlcreg.testing.devices import stays_there, to_meta
 from dlcreg.testing.results import fail, skip
 from dlcreg.testing.samples import cloned, difference, feature_maps, named, pictures, slices
 from dlcreg.testing.subject import Subject
@@ -46,11 +47,9 @@ def traceable(subject: Subject) -> str:
     """Built and run without weights, on torch's meta device, it has the shapes of the real one."""
     real = named(run(subject.built, inputs_of(subject)))
     try:
+        inputs = to_meta(inputs_of(subject))
         with torch.device("meta"):
-            part = subject.build().eval()
-            inputs = inputs_of(subject)
-        inputs = _moved(inputs, "meta")
-        found = named(run(part, inputs))
+            found = named(run(subject.build().eval(), inputs))
     except Exception as error:
         if "meta" not in str(error).lower() and not isinstance(error, NotImplementedError):
             raise
@@ -64,6 +63,13 @@ def traceable(subject: Subject) -> str:
             "Let shapes depend on shapes alone",
         )
     return ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+
+
+def follows_device(subject: Subject) -> str:
+    """It computes on the device of its inputs and weights."""
+    part, inputs = subject.build().eval().to("meta"), to_meta(inputs_of(subject))
+    stays_there("forward", lambda: part(inputs))
+    return "on whatever device the inputs lie"
 
 
 def batch_independent(subject: Subject) -> str:
@@ -312,14 +318,9 @@ def _shapes(maps: Any) -> str:
     return ""
 
 
-def _moved(value: Any, device: str) -> Any:
-    if isinstance(value, Tensor):
-        return torch.empty(value.shape, device=device)
-    return tuple(_moved(item, device) for item in value)
-
-
 MODULE_CHECKS = (
     traceable,
+    follows_device,
     batch_independent,
     stateless,
     input_unchanged,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcreg import Codec, Loss
+from dlcreg import Loss
 from dlcreg.models.codecs.gaussian import GaussianHeatmap
 from dlcreg.structures import Poses
 from dlcreg.testing import check_component
@@ -96,6 +96,13 @@ class LooksAtNeighbours(GaussianHeatmap):
         targets = super().encode(instances, size)
         maps, weight = targets["heatmap"]
         return {"heatmap": (maps / maps.amax().clamp(min=1e-6), weight)}
+
+
+class DecodesToTheCPU(GaussianHeatmap):
+    """Adds a tensor that lies on the CPU."""
+
+    def decode(self, outputs):
+        return decoded(super().decode(outputs), lambda k: k + torch.zeros(2))
 
 
 class FlipsWithoutTwins(GaussianHeatmap):
@@ -201,6 +208,14 @@ class Accumulates(RightLoss):
         return super().forward(output, target, weight) * (1 + 3e-7 * self.calls)
 
 
+class WeighsOnTheCPU(RightLoss):
+    """Weighs channels by a tensor that lies on the CPU."""
+
+    def forward(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        factors = torch.ones(output.shape[1], 1, 1)
+        return super().forward(output, target, weight * factors)
+
+
 class WritesIntoTheTarget(RightLoss):
     """Clips the target in place."""
 
@@ -231,6 +246,7 @@ def failed(kind: str, part: type, **options) -> set[str]:
         (AllOrNothing, "missing_keypoints"),
         (RemembersSize, "stateless"),
         (LooksAtNeighbours, "batch_independent"),
+        (DecodesToTheCPU, "follows_device"),
         (FlipsWithoutTwins, "flips"),
         (OtherChannels, "targets_fit"),
         (OtherNames, "targets_fit"),
@@ -258,6 +274,7 @@ def test_a_codec_that_decodes_wrongly_everywhere_fails_at_borders_and_mirrored_t
         (WeighsItself, "unweighted"),
         (Overflows, "finite_gradients"),
         (Accumulates, "repeatable"),
+        (WeighsOnTheCPU, "follows_device"),
         (WritesIntoTheTarget, "input_unchanged"),
         (WrongSign, "learns"),
     ],
@@ -272,41 +289,3 @@ def test_a_right_loss_passes():
 
 def test_a_loss_of_several_numbers_is_caught():
     assert "scalar" in failed("losses", OneOfEach)
-
-
-class Coordinates(Codec):
-    """Coordinates themselves as shares of the image, no maps; each output has a deviation, too.
-
-    Args:
-        input_size: height and width of the image.
-    """
-
-    def __init__(self, input_size: tuple[int, int]) -> None:
-        super().__init__()
-        self.size = input_size
-
-    def output_channels(self, num_keypoints):
-        return {"coordinates": num_keypoints}
-
-    def encode(self, instances, size):
-        known = (instances.visibility > 0) & instances.valid[..., None]
-        scale = torch.tensor([self.size[1] - 1.0, self.size[0] - 1.0])
-        share = (instances.keypoints / scale).masked_fill(~known[..., None], 0.0)[:, 0]
-        return {"coordinates": (share, known[:, 0, :, None].float())}
-
-    def decode(self, outputs):
-        scale = torch.tensor([self.size[1] - 1.0, self.size[0] - 1.0])
-        share, deviation = outputs["coordinates"].split([2, 1], dim=-1)
-        scores = (-deviation[..., 0].exp()).exp()[:, None]
-        valid = torch.ones(scores.shape[:2], dtype=torch.bool)
-        return Poses((share * scale)[:, None], scores, scores.mean(-1), valid)
-
-
-def with_deviation(targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    share = targets["coordinates"]
-    return {"coordinates": torch.cat([share, torch.zeros_like(share[..., :1])], dim=-1)}
-
-
-def test_a_codec_without_maps_is_tried_through_the_outputs_that_its_author_makes_of_targets():
-    results = check_component("codecs", Coordinates, outputs=with_deviation)
-    assert not [result for result in results if result.status == "failed"]

@@ -166,6 +166,14 @@ class OtherShapesWithoutValues(RightBackbone):
         return (x[..., :-1] if x.device.type == "meta" else x,)
 
 
+class StaysOnTheCPU(RightBackbone):
+    """Makes a tensor on the CPU, wherever the images are."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        (x,) = super().forward(images)
+        return (x + torch.linspace(0, 1, x.shape[-1]),)
+
+
 class LosesPrecision(RightBackbone):
     """Adds much and takes it away again."""
 
@@ -347,6 +355,7 @@ def test_a_right_part_passes(kind, part):
         (Unseeded, "seeded"),
         (BranchesOnValues, "exports"),
         (OtherShapesWithoutValues, "traceable"),
+        (StaysOnTheCPU, "follows_device"),
         (LosesPrecision, "bfloat16"),
         (NoDocstring, "documented"),
         (UndocumentedArgument, "documented"),
