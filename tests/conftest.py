@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import torch
 from hypothesis import settings
+
+from dlcreg import plugins
 
 REPO = Path(__file__).resolve().parents[1]
 torch.set_num_threads(1)  # two would wait for one another on a busy machine
@@ -52,3 +56,35 @@ def demo_project(tmp_path_factory) -> Path:
 
     root = tmp_path_factory.mktemp("demo") / "project"
     return generate(root, frames=20, size=(96, 128), video=False)
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch) -> Callable[..., None]:
+    """Packages as pip leaves them behind: a module and its metadata in a folder on ``sys.path``.
+
+    Returns ``install(distribution, entry_points, version=..., **module_sources)``.
+    """
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    modules: list[str] = []
+
+    def install(distribution: str, entry_points: str, version: str = "1.0", **sources: str) -> Path:
+        info = folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
+        (info / "entry_points.txt").write_text(dedent(entry_points))
+        for module, source in sources.items():
+            path = folder / f"{module}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(dedent(source))
+            modules.append(module.removesuffix("/__init__").replace("/", "."))
+        plugins.refresh()
+        return folder
+
+    yield install
+    for module in modules:
+        sys.modules.pop(module, None)
+    plugins.refresh()

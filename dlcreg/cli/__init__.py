@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from dlcreg.cli import check, config, demo, evaluate, parts, plugin, train
+from dlcreg.cli.options import error_as_json, print_json
 from dlcreg.errors import DlcregError
 
 COMMANDS = (demo, train, evaluate, check, config, parts, plugin)
@@ -30,7 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except DlcregError as error:
-        print(f"dlcreg {args.command}: {error}", file=sys.stderr)
+        if getattr(args, "json", False):
+            print_json(error_as_json(error))
+        else:
+            print(f"dlcreg {args.command}: {error}", file=sys.stderr)
         signum = getattr(error, "signum", None)  # a training that was told to stop
         return 2 if signum is None else 128 + int(signum)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import Any
 
 
@@ -44,6 +45,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON, whole and indented."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def error_as_json(error: Exception) -> dict[str, Any]:
+    """Return an error for `print_json`; each problem of a config by itself, with its place."""
+    problems = [asdict(problem) for problem in getattr(error, "problems", [])]
+    content = {"type": type(error).__name__, "message": str(error)}
+    return {"error": {**content, "problems": problems} if problems else content}
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import io
+import re
 import sys
+import tokenize
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -55,34 +58,68 @@ def exists(target: str) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(path: Path) -> ast.Module | None:
+def _read(path: Path) -> str:
     try:
-        return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
-def find_class(target: str) -> tuple[Path, ast.ClassDef] | None:
-    """Return file and definition of ``module:Class``, also where the module only passes it on."""
+def _parsed(path: Path | None) -> list[ast.stmt]:
+    try:
+        return ast.parse(_read(path)).body if path is not None else []
+    except (SyntaxError, ValueError):
+        return []
+
+
+def purpose(target: str) -> str:
+    """Return the first sentence of the docstring of ``module:Class``, without importing it.
+
+    A class that the module only passes on is followed to where it is defined.
+    """
     module, _, name = target.partition(":")
     for _ in range(_DEEPEST):
         path = source_file(module)
-        tree = _parsed(path) if path is not None else None
-        if path is None or tree is None:
-            return None
-        passed = ""
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                return path, node
-            if isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    if (alias.asname or alias.name) == name:
-                        passed = _absolute(node, module, path)
-                        name = alias.name
-                        break
-        if not passed:
-            return None
-        module = passed
+        if path is None:
+            return ""
+        text = _read(path)
+        found = re.search(rf"^class {re.escape(name)}\b", text, re.MULTILINE)
+        if found:
+            return first_sentence(_docstring(text[found.start() :]))
+        passed = _passed_on(path, module, name)
+        if passed is None:
+            return ""
+        module, name = passed
+    return ""
+
+
+def first_sentence(docstring: str) -> str:
+    """Return the first sentence of a docstring in one line."""
+    first = " ".join(docstring.strip().split("\n\n")[0].split())
+    return re.split(r"(?<=\.) (?=[A-Z])", first)[0]
+
+
+def _docstring(text: str) -> str:
+    """Return the docstring of the class that `text` begins with; reads no further than that."""
+    try:
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        for token in tokens:
+            if token.type == tokenize.INDENT:
+                break
+        token = next(tokens)
+        value = ast.literal_eval(token.string) if token.type == tokenize.STRING else ""
+    except (tokenize.TokenError, StopIteration, SyntaxError, ValueError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def _passed_on(path: Path, module: str, name: str) -> tuple[str, str] | None:
+    """Return module and name from which a module imports a name."""
+    for node in _parsed(path):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _absolute(node, module, path), alias.name
     return None
 
 
@@ -96,20 +133,11 @@ def _absolute(node: ast.ImportFrom, module: str, path: Path) -> str:
     return ".".join([*package, *([node.module] if node.module else [])])
 
 
-def purpose(target: str) -> str:
-    """Return the first line of the docstring of ``module:Class``, without importing it."""
-    found = find_class(target)
-    text = ast.get_docstring(found[1]) if found else None
-    return (text or "").partition("\n")[0].strip()
-
-
 def exported(module: str) -> set[str]:
     """Return the names with a capital that a package imports from its modules."""
-    path = source_file(module)
-    tree = _parsed(path) if path is not None else None
     return {
         alias.asname or alias.name
-        for node in (tree.body if tree is not None else [])
+        for node in _parsed(source_file(module))
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if (alias.asname or alias.name)[0].isupper()

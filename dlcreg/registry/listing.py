@@ -27,8 +27,7 @@ class Listed:
     Args:
         kind: plural name of its registry.
         name: the name in configs.
-        purpose: first line of its docstring, read from the source; empty where `listing` was not
-            asked for it, or there is none.
+        purpose: first sentence of its docstring, read from the source by `select`; else empty.
         distribution: the package that provides it.
         version: version of that package.
         target: ``module:Class``.
@@ -45,13 +44,11 @@ class Listed:
     status: str
 
 
-def listing(registry: Registry, purposes: bool = False) -> list[Listed]:
+def listing(registry: Registry) -> list[Listed]:
     """Return all parts of a registry in natural order, without importing a plug-in."""
     rows = [*_provided(registry), *_registered(registry)]
     taken = {row.name for row in rows if row.distribution in (plugins.OWN, HERE)}
     rows += [row for row in _of_library(registry) if row.name not in taken]
-    if purposes:
-        rows = [replace(row, purpose=source.purpose(row.target)) for row in rows]
     return sorted(rows, key=lambda row: (natural(row.name), row.distribution))
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 
+from dlcreg.plugins.source import first_sentence
+
 _ENTRY = re.compile(r"^(?P<indent> +)\*{0,2}(?P<name>\w+)(?: \([^)]*\))?: (?P<text>.*)$")
 
 
 def purpose(cls: type) -> str:
     """Return the first sentence of a class's own docstring; empty where it has none."""
     text = inspect.getdoc(cls) if "__doc__" in vars(cls) and cls.__doc__ else ""
-    first = " ".join((text or "").split("\n\n")[0].split())
-    return re.split(r"(?<=\.) (?=[A-Z])", first)[0]
+    return first_sentence(text or "")
 
 
 def argument_docs(cls: type) -> dict[str, str]:

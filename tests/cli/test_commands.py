@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from dlcreg.cli import main
-from dlcreg.registry import REGISTRIES
 
 GOOD = """
 model:
@@ -26,27 +25,6 @@ def config(tmp_path, demo_project):
     path = tmp_path / "good.yaml"
     path.write_text(GOOD.replace("ROOT", str(demo_project)))
     return path
-
-
-def test_list_shows_every_part_with_package_version_and_status(capsys):
-    assert main(["list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["kind", "name", "package", "version", "status"]
-    rows = [line.split() for line in lines[1:]]
-    assert ["heads", "HeatmapHead"] in [row[:2] for row in rows]
-    assert {row[0] for row in rows} <= set(REGISTRIES)
-    assert {row[-1] for row in rows if row[2] == "dlcreg"} == {"ok"}
-
-
-def test_list_of_one_kind_shows_that_kind_alone(capsys):
-    assert main(["list", "codecs"]) == 0
-    kinds = {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]}
-    assert kinds == {"codecs"}
-
-
-def test_list_of_an_unknown_kind_names_the_kinds(capsys):
-    assert main(["list", "head"]) == 2
-    assert "there is no kind 'head'. Kinds: models, backbones" in capsys.readouterr().err
 
 
 def test_check_of_a_good_config_says_so(config, capsys):

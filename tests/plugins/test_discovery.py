@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from dlcreg import BACKBONES, HEADS, OPTIMIZERS, PluginError, plugins
-from dlcreg.cli import main
+from dlcreg import BACKBONES, HEADS, OPTIMIZERS, REGISTRIES, PluginError, plugins
 from dlcreg.contracts import Backbone, Head
 
 HEAD = """
@@ -81,19 +80,6 @@ def test_a_broken_package_breaks_nothing_else_and_names_package_cause_and_remedy
     assert "No module named 'nowhere_at_all'" in text
     assert "broken.py:1)" in text
     assert "pip install --upgrade --force-reinstall broken" in text
-
-
-def test_list_with_check_says_which_parts_are_broken_and_why(site, capsys):
-    site("torn", "[dlcreg.heads]\nTorn = torn_heads:Torn\n", torn_heads="import no_such_module")
-    assert main(["list", "heads"]) == 0
-    assert "broken" not in capsys.readouterr().out
-    assert main(["list", "heads", "--check"]) == 2
-    out = capsys.readouterr().out
-    rows = {tuple(line.split()) for line in out.splitlines() if line.startswith("heads")}
-    assert ("heads", "Torn", "torn", "1.0", "broken") in rows
-    assert [row[-1] for row in rows if row[2] == "dlcreg"] == ["ok"]
-    assert "torn/Torn cannot be used: importing torn_heads of package torn 1.0 failed" in out
-    assert "No module named 'no_such_module'" in out
 
 
 def test_an_entry_point_to_nothing_says_what_the_package_promised(site):
@@ -232,6 +218,89 @@ def test_running_a_notebook_cell_again_replaces_the_class():
     HEADS.register_module(name="Local", module=first)
     HEADS.register_module(name="Local", module=second)
     assert HEADS.get("Local") is second
+
+
+@pytest.mark.parametrize("line", ["Lame", "Lame =", "Lame = lame.heads"])
+def test_a_malformed_entry_point_says_how_one_reads_and_breaks_nothing_else(site, line):
+    site("lame", f"[dlcreg.heads]\n{line}\nFine = fine:Fine\n", fine=HEAD.format(name="Fine"))
+    assert HEADS.get("lame/Fine")
+    with pytest.raises(PluginError, match="and not 'module:Class'") as error:
+        HEADS.get("Lame")
+    assert "the entry point of package lame 1.0 reads" in str(error.value)
+    assert next(row.status for row in HEADS.listing() if row.name == "Lame") == "broken"
+
+
+def test_a_package_that_ends_python_when_imported_is_broken_like_any_other(site):
+    site("quit", "[dlcreg.heads]\nQuit = quits:Quit\n", quits="raise SystemExit(3)")
+    with pytest.raises(PluginError, match=r"package quit 1\.0 failed with SystemExit"):
+        HEADS.get("Quit")
+
+
+def test_an_api_that_is_no_version_is_refused(site):
+    entry = "[dlcreg.heads]\nOdd = odd:Odd\n[dlcreg.api]\nnew = odd\n"
+    site("odd", entry, odd=HEAD.format(name="Odd"))
+    with pytest.raises(PluginError, match=r"declares the plug-in API 'new', which is no version"):
+        HEADS.get("Odd")
+
+
+def test_a_name_that_the_package_has_not_lists_those_that_it_has(site):
+    site("my-pose", "[dlcreg.heads]\nMyHead = my_pose:MyHead\n", my_pose="")
+    with pytest.raises(PluginError, match=r"my-pose has no head 'Other'\. It has: MyHead"):
+        HEADS.get("my-pose/Other")
+
+
+def test_a_class_that_the_entry_point_only_passes_on_is_its_packages(site):
+    source = HEAD.format(name="Passed")
+    files = {"pass_on/__init__": "from pass_on.heads import Passed", "pass_on/heads": source}
+    site("pass-on", "[dlcreg.heads]\nPassed = pass_on:Passed\n", **files)
+    site("rival", "[dlcreg.heads]\nPassed = rival:Passed\n", rival=source)
+    assert HEADS.get("pass-on/Passed")
+    part = HEADS.part("pass-on/Passed")
+    assert (part.distribution, part.target) == ("pass-on", "pass_on.heads:Passed")
+    with pytest.raises(PluginError, match="is provided by 2 packages"):
+        HEADS.get("Passed")  # imported or not, the other package has it too
+
+
+def test_what_this_process_registered_wins_over_a_package(site):
+    site("my-pose", "[dlcreg.heads]\nMyHead = my_pose:MyHead\n", my_pose="1 / 0")
+    mine = HEADS.register_module(name="MyHead", module=_head())
+    assert HEADS.get("MyHead") is mine
+
+
+def test_names_of_libraries_are_read_from_their_sources():
+    code = """
+import sys
+from dlcreg import HOOKS, OPTIMIZERS, SCHEDULERS
+listed = [registry.library_names() for registry in (OPTIMIZERS, SCHEDULERS, HOOKS)]
+assert 'torch' not in sys.modules
+import torch.optim, mmengine.optim, mmengine.hooks
+assert listed == [registry.library_names() for registry in (OPTIMIZERS, SCHEDULERS, HOOKS)]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("group", "base"),
+    [
+        ("detectors", "Detector"),
+        ("trackers", "Tracker"),
+        ("writers", "Writer"),
+        ("schedulers", "_ParamScheduler"),
+        ("hooks", "Hook"),
+    ],
+)
+def test_packages_provide_parts_of_each_further_kind(site, group, base):
+    home = {"schedulers": "mmengine.optim", "hooks": "mmengine.hooks"}
+    source = f"from {home.get(group, 'dlcreg.contracts')} import {base}\nclass Own({base}): pass"
+    site("further", f"[dlcreg.{group}]\nOwn = further:Own\n", further=source)
+    registry = REGISTRIES[group]
+    assert registry.get("Own").__module__ == "further"
+    assert registry.part("further/Own").distribution == "further"
+
+
+def test_a_scheduler_and_a_hook_of_a_library_have_qualified_names_too():
+    assert OPTIMIZERS.get("torch/AdamW") is OPTIMIZERS.get("AdamW")
+    assert REGISTRIES["hooks"].get("mmengine/EMAHook").__module__ == "mmengine.hooks.ema_hook"
 
 
 def _head() -> type:

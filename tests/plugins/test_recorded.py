@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sys
 from dataclasses import asdict
 
 import pytest
@@ -31,14 +30,10 @@ CONFIG = {"model": {"head": {"type": "MyHead"}}}
 def my_plugin(site):
     """Install a package with a head; return its folder and what a checkpoint keeps of the head."""
     entry = "[dlcreg.heads]\nMyHead = my_plugin.heads:MyHead\n"
-    folder = site("my-plugin", entry, version="1.2.3", my_plugin="")
-    (folder / "my_plugin.py").unlink()
-    (folder / "my_plugin").mkdir()
-    (folder / "my_plugin/__init__.py").write_text("")
-    (folder / "my_plugin/heads.py").write_text(HEAD)
-    plugins.refresh()
-    yield folder, {"provenance": [asdict(HEADS.part("MyHead"))], "dlcreg": plugins.own_version()}
-    sys.modules.pop("my_plugin.heads", None)
+    files = {"my_plugin/__init__": "", "my_plugin/heads": HEAD}
+    folder = site("my-plugin", entry, version="1.2.3", **files)
+    made = {"provenance": [asdict(HEADS.part("MyHead"))], "dlcreg": plugins.own_version()}
+    return folder, made
 
 
 def _become(folder, version: str | None) -> None:
