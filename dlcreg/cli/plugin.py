@@ -94,7 +94,7 @@ def _next_steps(root: Path, name: str) -> list[str]:
     return [
         f"cd {shlex.quote(str(root))}",
         "pip install -e '.[test]'",
-        "pytest",
+        "python -m pytest",
         f"dlcreg plugin check {name}",
         "dlcreg demo --work-dir demo --project-only",
         "dlcreg train configs/demo.py --project demo/project",

@@ -175,7 +175,7 @@ def _module_of(name: str) -> str:
             f"{why}. Choose a name that starts with a letter, such as 'my-{name}'."
         )
     owner, version = plugins.distribution_of(module)
-    if owner == name and owner != plugins.OWN and _is_plugin(owner):
+    if owner == name and owner != plugins.OWN and owner in plugins.plugin_packages():
         return module  # an earlier one of the same name, installed
     spec = importlib.util.find_spec(module)
     if spec is not None and spec.origin is not None:
@@ -185,14 +185,6 @@ def _module_of(name: str) -> str:
             f"{of}. Choose another name, such as 'my-{name}'."
         )
     return module
-
-
-def _is_plugin(distribution: str) -> bool:
-    return any(
-        provider.distribution == distribution
-        for registry in REGISTRIES.values()
-        for provider in plugins.providers(registry.group)
-    )
 
 
 def _class_of(name: str) -> str:

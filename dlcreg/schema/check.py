@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dlcreg import plugins
 from dlcreg.errors import DlcregError, Location, Problem, UnknownPartError
 from dlcreg.registry import Registry
 from dlcreg.schema.annotations import shape_of
@@ -183,6 +184,11 @@ class Checker:
         cfg: Mapping[str, Any],
         path: str,
     ) -> str:
+        listed = f"It takes: {', '.join(known) if known else 'nothing'}."
+        package = _plugin_of(cls)
+        if package:  # its author is not dlcreg's: say whose part it is, and all that it takes
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            return f"{cls.__name__} of package {package} takes no {key!r}.{meant} {listed}"
         text = f"{cls.__name__} takes no {key!r}."
         if close:
             return f"{text} Did you mean {close[0]!r}?"
@@ -195,8 +201,15 @@ class Checker:
                 f"{text} It comes from the base config, where another type stood: "
                 f"{DELETE}=True in {path!r} drops what the base says."
             )
-        listed = ", ".join(known) if known else "nothing"
-        return f"{text} It takes: {listed}."
+        return f"{text} {listed}"
+
+
+def _plugin_of(cls: type) -> str:
+    """Return name and version of the plug-in package that a class is from; empty if of none."""
+    package, version = plugins.distribution_of(cls.__module__)
+    if package == plugins.OWN or package not in plugins.plugin_packages():
+        return ""
+    return f"{package} {version}"
 
 
 def complete(mark: Deferred) -> Deferred:

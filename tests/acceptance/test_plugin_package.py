@@ -100,6 +100,18 @@ def test_an_installed_head_trains_and_is_listed_and_can_break_alone(
     assert '"distribution": "acceptance-two-layer-head"' in provenance
     assert '"version": "1.2.3"' in provenance
 
+    config.write_text(config.read_text().replace("codec=", "widht=32, codec="))
+    misspelt = run("-m", "dlcreg", "check", config, check=False).stderr.splitlines()
+    assert misspelt[0].endswith(
+        "model.head.widht: TwoLayerHead of package acceptance-two-layer-head 1.2.3 takes no "
+        "'widht'. Did you mean 'width'? It takes: in_channels, in_strides, num_keypoints, codec, "
+        "losses, width."
+    )
+    assert "tiny.py:8:9: " in misspelt[0]
+    assert misspelt[1].strip().startswith("widht=32, codec=")
+    assert misspelt[2].index("^") == misspelt[1].index("widht")
+    config = tiny_config(head="TwoLayerHead")
+
     _location(run, "acceptance_two_layer_head.heads").write_text("import nothing_of_this_name\n")
     broken = run(repo / "tools/train.py", config, "--work-dir", "other", check=False)
     assert broken.returncode == 2

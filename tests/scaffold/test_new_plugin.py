@@ -113,7 +113,7 @@ def test_the_command_prints_the_next_commands(tmp_path, capsys):
     assert [line.strip() for line in commands] == [
         f"cd '{tmp_path}/a b/my-neck'",
         "pip install -e '.[test]'",
-        "pytest",
+        "python -m pytest",
         "dlcreg plugin check my-neck",
         "dlcreg demo --work-dir demo --project-only",
         "dlcreg train configs/demo.py --project demo/project",
@@ -147,7 +147,7 @@ def test_making_a_package_imports_no_torch(tmp_path):
         ("head", "json", {}, "its module 'json' would hide that of Python"),
         ("head", "dlcreg", {}, "its module 'dlcreg' would hide that of package dlcreg"),
         ("head", "heatmap-head", {}, "head 'HeatmapHead' exists already, in dlcreg"),
-        ("optimizer", "adam-w", {}, "optimizer 'AdamW' exists already, in a library. Choose"),
+        ("optimizer", "adam-w", {}, "optimizer 'AdamW' exists already, in torch"),
         ("head", "head", {}, "'Head' cannot be the name of the class: its code uses something"),
         ("head", "codec", {}, "'Codec' cannot be the name of the class: its code uses something"),
         ("head", "my-head", {"class_name": "1Head"}, "'1Head' cannot be the name of a class"),
