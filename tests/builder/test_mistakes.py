@@ -11,8 +11,6 @@ from textwrap import dedent
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from dlcreg.builder import build, build_dataset, build_model, check
 from dlcreg.config import load_config
@@ -274,69 +272,6 @@ def test_what_needs_no_data_is_found_without_it(folder, change, old, new, path, 
 def test_nothing_is_held_against_made_up_data(folder, change):
     change("dict(type='PixelError')", "dict(type='CocoOKS', sigmas=[0.1] * 17)", "runtime.py")
     assert check("config.py", open_data=False) == []
-
-
-def _keys(value, path=()):
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield (*path, key)
-            yield from _keys(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _keys(item, (*path, index))
-
-
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_any_misspelt_key_is_found_at_its_place(folder, data):
-    config = load_config("config.py").to_dict()
-    path = data.draw(st.sampled_from(sorted(_keys(config), key=str)), label="key")
-    key = path[-1]
-    letter = data.draw(st.integers(0, len(key) - 1), label="letter")
-    changed = data.draw(
-        st.sampled_from([key[:letter] + key[letter + 1 :], key[: letter + 1] + key[letter:] + "z"]),
-        label="misspelling",
-    )
-    holder = config
-    for step in path[:-1]:
-        holder = holder[step]
-    if changed in holder or not changed.isidentifier() or changed.startswith("_"):
-        return
-    if path[-2:-1] == ("losses",):  # names of outputs: the codec knows them, not a signature
-        return
-    holder[changed] = holder.pop(key)
-    found = check(config, open_data=False)
-    assert found, f"{changed!r} for {'.'.join(map(str, path))} went unseen"
-    tree = load_config(config)
-    for problem in found:
-        assert problem.path == "" or tree.get(problem.path, tree) is not tree
-
-
-JUNK = st.sampled_from(
-    ["", "x", "é", "a:b", "a/b", -1, 0, 3.5, float("nan"), 10**12, True, None, [], {}, [None],
-     [[1]], {"type": "Flip"}, {"type": 3}, {"a": {}}, {1: 2}, int, len, object(), b"x"]
-)  # fmt: skip
-
-
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_no_value_whatsoever_brings_a_check_down(folder, data):
-    config = load_config("config.py").to_dict()
-    path = data.draw(st.sampled_from(sorted(_keys(config), key=str)), label="key")
-    holder = config
-    for step in path[:-1]:
-        holder = holder[step]
-    holder[path[-1]] = data.draw(JUNK, label="value")
-    for problem in check(config):
-        assert str(problem)
 
 
 @pytest.mark.parametrize(

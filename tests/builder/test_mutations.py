@@ -116,6 +116,7 @@ def _rename(draw: Any, result: Mutated, path: tuple[Any, ...]) -> None:
     items = {new if k == key else k: v for k, v in holder.items()}
     holder.clear()
     holder.update(items)
+    result.unknown.append((*path[:-1], new))
 
 
 def _delete(draw: Any, result: Mutated, path: tuple[Any, ...]) -> None:
@@ -191,7 +192,7 @@ def mutations(count: int) -> Any:
     )
 
 
-@mutations(1800)
+@mutations(1830)
 @given(result=mutated(SHIPPED))
 def test_by_the_signatures_alone(result):
     tree = ConfigTree(result.config)
@@ -200,13 +201,13 @@ def test_by_the_signatures_alone(result):
     hold(result, [tree.placed(problem) for problem in check_sections(tree)])
 
 
-@mutations(140)
+@mutations(120)
 @given(result=mutated(SMALL))
 def test_with_the_model_traced_and_the_solver_rehearsed(result):
     hold(result, check(result.config, open_data=False))
 
 
-@mutations(60)
+@mutations(50)
 @given(data=st.data())
 def test_with_real_data(folder, data):
     result = data.draw(mutated([load_config("config.py").data], most=2))
