@@ -109,12 +109,14 @@ class Codec(ABC):
         """
 
     @abstractmethod
-    def decode(self, outputs: Mapping[str, Tensor]) -> Poses:
+    def decode(self, outputs: Mapping[str, Tensor], size: Size) -> Poses:
         """Return poses in pixels of the model input.
 
         Args:
             outputs: what the head's forward gives, without the activation that a loss such as
                 `BCELoss` may imply: a codec applies its own.
+            size: height and width of the model input. Maps tell their pixels by the stride alone;
+                coordinates relative to the input need it.
         """
 
     def flip(self, outputs: Mapping[str, Tensor], flip_index: Tensor) -> dict[str, Tensor]:
@@ -141,13 +143,24 @@ class Loss(nn.Module, ABC):
         super().__init__()
         self.weight = float(weight)
 
+    def target_shape(self, output: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the target that it takes for an output ``(B, C, ...)``: the same.
+
+        A loss whose outputs say more than its targets, such as an uncertainty beside a coordinate
+        or a score for each class, overrides this. B and C stay as they are.
+
+        Args:
+            output: shape of the output.
+        """
+        return output
+
     @abstractmethod
     def forward(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Return the loss, unweighted by ``self.weight``.
 
         Args:
             output: ``(B, C, ...)``.
-            target: the same shape.
+            target: of the shape that `target_shape` says, by default that of the output.
             weight: broadcasts to the target; 0 where nothing is known.
         """
 
@@ -208,9 +221,15 @@ class Head(nn.Module, ABC):
             for name, loss in self.losses.items()
         }
 
-    def predict(self, features: tuple[Tensor, ...]) -> Poses:
-        """Return poses in pixels of the model input."""
-        return self.codec.decode({name: value.float() for name, value in self(features).items()})
+    def predict(self, features: tuple[Tensor, ...], size: Size) -> Poses:
+        """Return poses in pixels of the model input.
+
+        Args:
+            features: feature maps of the neck.
+            size: height and width of the model input.
+        """
+        outputs = {name: value.float() for name, value in self(features).items()}
+        return self.codec.decode(outputs, size)
 
 
 class Transform(ABC):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from dlcreg.contracts import Backbone, Codec, Head, Neck, Size
+from dlcreg.contracts import Backbone, Head, Loss, Neck, Size
 from dlcreg.errors import Problem
 from dlcreg.structures import DatasetInfo, Instances
 from dlcreg.wiring.construct import BROKEN, Wiring
@@ -203,7 +203,7 @@ def _codecs(
         if message:
             found.append(Problem(visit.path, f"{type(visit.part).__name__} {message}"))
         elif count and visit.size != (0, 0):
-            message = _wrong_codec(visit.part.codec, visit.output, visit.size, count)
+            message = _wrong_codec(visit.part, visit.output, visit.size, count)
             if message:
                 name = type(visit.part.codec).__name__
                 found.append(Problem(f"{visit.path}.codec", f"{name} {message}"))
@@ -245,18 +245,19 @@ def _wrong_outputs(head: Head, outputs: Any, size: Size, count: int | None) -> s
     return ""
 
 
-def _wrong_codec(codec: Codec, outputs: Mapping[str, Tensor], size: Size, count: int) -> str:
+def _wrong_codec(head: Head, outputs: Mapping[str, Tensor], size: Size, count: int) -> str:
     """Return what is wrong with a codec's targets for, or poses of, fitting outputs, or nothing.
 
     Nothing is known of a codec that looks at values, which there are none of on the meta device.
     """
+    codec = head.codec
     device = next(iter(outputs.values())).device
     step = "encode"
     try:
         with torch.no_grad(), torch.device(device):
             targets = codec.encode(one_animal(size, count), size)
             step = "decode"
-            poses = codec.decode(outputs)
+            poses = codec.decode(outputs, size)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return "" if _is_of_meta(text) else f"fails in {step}: {text.splitlines()[0]}."
@@ -264,15 +265,29 @@ def _wrong_codec(codec: Codec, outputs: Mapping[str, Tensor], size: Size, count:
         if name not in targets:
             return f"draws no target for {name!r}. It draws: {', '.join(targets)}."
         target, weight = (tuple(tensor.shape) for tensor in targets[name])
-        real = tuple(outputs[name].shape)
-        if target != real:
-            return f"draws a target of shape {target} for {name!r}, but the head gives {real}."
+        wrong = _wrong_target(head, name, target, tuple(outputs[name].shape))
+        if wrong:
+            return wrong
         if not _broadcasts(weight, target):
             return f"gives {name!r} a weight of shape {weight}, which {target} has no use for."
     shape = tuple(poses.keypoints.shape)
     if len(shape) != 4 or shape[2:] != (count, 2):
         return f"decodes keypoints of shape {shape}, not (B, N, {count}, 2)."
     return ""
+
+
+def _wrong_target(head: Head, name: str, target: tuple[int, ...], real: tuple[int, ...]) -> str:
+    if name not in head.losses:  # nothing compares the two, but that they speak of the same
+        fits = target[:2] == real[:2]
+        return "" if fits else f"draws a target of shape {target} for {name!r}, not {real}."
+    loss = cast(Loss, head.losses[name])
+    wanted = tuple(loss.target_shape(real))
+    if target == wanted:
+        return ""
+    what = f"draws a target of shape {target} for {name!r}, but the head gives {real}"
+    return (
+        f"{what}." if wanted == real else f"{what}, for which {type(loss).__name__} takes {wanted}."
+    )
 
 
 def one_animal(size: Size, count: int) -> Instances:

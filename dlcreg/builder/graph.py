@@ -190,7 +190,7 @@ def _coded(
             if count:
                 for name, (target, _) in head.codec.encode(one_animal(size, count), size).items():
                     targets[name] = [f"target {shape_text(target)}"]
-            decoded = head.codec.decode(outputs)
+            decoded = head.codec.decode(outputs, size)
             poses = [f"poses {shape_text(decoded.keypoints)}"]
     except Exception:  # it looks at values: the trace has found nothing against it
         return targets, poses

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from dlcreg.contracts import Backbone, Head, Neck
 from dlcreg.registry import MODELS
-from dlcreg.structures import Instances, Poses
+from dlcreg.structures import Instances
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -114,16 +114,22 @@ class PoseModel(nn.Module):
             return self._losses(images, instances, condition)
         if mode not in ("tensor", "predict"):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', not {mode!r}")
+        height, width = images.shape[-2:]
+        size = (height, width)
         if flip_test:
             outputs = self._averaged_outputs(images, condition)
         else:
             features = self.features(images, condition)
             if mode == "predict":
-                return self._single({k: head.predict(features) for k, head in self.heads.items()})
+                return self._single(
+                    {k: head.predict(features, size) for k, head in self.heads.items()}
+                )
             outputs = {name: head(features) for name, head in self.heads.items()}
         if mode == "tensor":
             return self._single(outputs)
-        return self._single({k: _decode(head, outputs[k]) for k, head in self.heads.items()})
+        return self._single(
+            {k: head.codec.decode(outputs[k], size) for k, head in self.heads.items()}
+        )
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return normalised floats of uint8 images; floats are returned as they are."""
@@ -192,10 +198,6 @@ class PoseModel(nn.Module):
 
     def _single(self, by_head: dict[str, Any]) -> Any:
         return by_head if isinstance(self.head, nn.ModuleDict) else by_head[""]
-
-
-def _decode(head: Head, outputs: dict[str, Tensor]) -> Poses:
-    return head.codec.decode({name: value.float() for name, value in outputs.items()})
 
 
 def _swapped(count: int, pairs: Sequence[tuple[int, int]], device: torch.device) -> Tensor:

@@ -28,7 +28,7 @@ def _animals(codec: Codec) -> int:
 
 
 def _decoded(subject: Subject, codec: Codec, instances: Instances, size: Any) -> Poses:
-    return codec.decode(ideal_outputs(subject, codec.encode(instances, size)))
+    return codec.decode(ideal_outputs(subject, codec.encode(instances, size)), size)
 
 
 def _errors(found: Poses, keypoints: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def poses_fit(subject: Subject) -> str:
     noise = {name: torch.randn_like(value) for name, value in outputs.items()}
     flat = {name: torch.zeros_like(value) for name, value in outputs.items()}
     for what, tried in (("perfect", outputs), ("random", noise), ("empty", flat)):
-        found = codec.decode(tried)
+        found = codec.decode(tried, size)
         b, n, k = found.scores.shape
         shapes = {
             "keypoints": (found.keypoints, (b, n, k, 2)),
@@ -237,13 +237,13 @@ def batch_independent(subject: Subject) -> str:
     instances = labels(poses(size))
     together = codec.encode(instances, size)
     outputs = ideal_outputs(subject, together)
-    decoded = codec.decode(outputs)
+    decoded = codec.decode(outputs, size)
     for i in range(len(instances.valid)):
         one = slice(i, i + 1)
         alone = codec.encode(slices(instances, one), size)
         tried = (
             ("encodes", _weighted(alone), slices(_weighted(together), one)),
-            ("decodes", codec.decode(slices(outputs, one)).keypoints, decoded.keypoints[one]),
+            ("decodes", codec.decode(slices(outputs, one), size).keypoints, decoded.keypoints[one]),
         )
         for what, first, second in tried:
             apart, place = difference(first, second)
@@ -265,10 +265,11 @@ def stateless(subject: Subject) -> str:
     before = pickle.dumps(vars(codec))
     targets = codec.encode(first, size)
     outputs = ideal_outputs(subject, targets)
-    found = codec.decode(outputs)
-    codec.decode(ideal_outputs(subject, codec.encode(other, (96, 64))))
+    found = codec.decode(outputs, size)
+    codec.decode(ideal_outputs(subject, codec.encode(other, (96, 64))), (96, 64))
     apart, place = difference(
-        (_weighted(targets), found), (_weighted(codec.encode(first, size)), codec.decode(outputs))
+        (_weighted(targets), found),
+        (_weighted(codec.encode(first, size)), codec.decode(outputs, size)),
     )
     if apart or pickle.dumps(vars(codec)) != before:
         fail(
@@ -287,7 +288,7 @@ def follows_device(subject: Subject) -> str:
     instances = labels(poses(size))
     outputs = ideal_outputs(subject, codec.encode(instances, size))
     stays_there("encode", lambda: codec.encode(to_meta(instances), size))
-    stays_there("decode", lambda: codec.decode(to_meta(outputs)))
+    stays_there("decode", lambda: codec.decode(to_meta(outputs), size))
     return "on whatever device the inputs lie"
 
 
@@ -299,7 +300,7 @@ def input_unchanged(subject: Subject) -> str:
     kept = cloned(instances)
     outputs = ideal_outputs(subject, codec.encode(instances, size))
     outputs_kept = cloned(outputs)
-    codec.decode(outputs)
+    codec.decode(outputs, size)
     apart, place = difference((instances, outputs), (kept, outputs_kept))
     if apart:
         what = "labels" if difference(instances, kept)[0] else "outputs"
@@ -319,7 +320,8 @@ def flips(subject: Subject) -> str:
         back = codec.flip(outputs, twins)
     except NotImplementedError:
         skip("it offers no flip test")
-    errors = _errors(codec.decode(back), keypoints) - _inside(subject, codec).mean(dim=(0, 1, 2))
+    decoded = codec.decode(back, _BIG)
+    errors = _errors(decoded, keypoints) - _inside(subject, codec).mean(dim=(0, 1, 2))
     worst = float(errors.norm(dim=-1).max())
     if not worst <= subject.options.tolerance:
         fail(

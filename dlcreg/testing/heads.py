@@ -60,7 +60,7 @@ def predicts(subject: Subject) -> str:
     """`predict` gives poses (B, N, K, 2), also of one image of an odd size."""
     for images, size in zip((2, 1), _sizes(subject)):
         with torch.no_grad():
-            found: Poses = subject.built.predict(inputs_of(subject, images, size))
+            found: Poses = subject.built.predict(inputs_of(subject, images, size), size)
         b, n, k = found.scores.shape
         if (b, k) != (images, INFO.num_keypoints) or found.keypoints.shape != (b, n, k, 2):
             fail(
@@ -162,7 +162,7 @@ def bfloat16_pixels(subject: Subject) -> str:
     kept = _trained(subject)
     head, features = kept["head"], kept["features"]
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        found = head.predict(features).keypoints
+        found = head.predict(features, subject.options.size).keypoints
     moved = float((found - kept["found"]).norm(dim=-1).max())
     if not moved <= 1.0:
         fail(
@@ -194,7 +194,7 @@ def _trained(subject: Subject) -> dict[str, Any]:
         # batch statistics, since running ones lag behind features that are learnt
         features = tuple(f.detach() for f in features)
         with torch.no_grad():
-            found = head.predict(features).keypoints
+            found = head.predict(features, size).keypoints
         offsets = (found[:, :, None] - instances.keypoints[:, None]).norm(dim=-1)
         error = float(offsets.amin(dim=1).mean())
         subject.kept["trained"] = dict(

@@ -23,7 +23,7 @@ class Coordinates(Codec):
         target = instances.keypoints[:, 0]
         return {"coordinates": (target, torch.ones_like(target))}
 
-    def decode(self, outputs):
+    def decode(self, outputs, size):
         raise NotImplementedError
 
 

@@ -12,8 +12,9 @@ from torch import nn
 from dlcreg.builder import build_model
 from dlcreg.builder.plan import Plan
 from dlcreg.config import load_config
-from dlcreg.contracts import Backbone, Codec, Head
+from dlcreg.contracts import Backbone, Codec, Head, Loss
 from dlcreg.errors import ConfigError
+from dlcreg.solvers.losses.mse import MSELoss
 from dlcreg.structures import Poses
 
 
@@ -85,7 +86,7 @@ class Coarse(Codec):
     def encode(self, instances, size):
         raise NotImplementedError
 
-    def decode(self, outputs):
+    def decode(self, outputs, size):
         raise NotImplementedError
 
 
@@ -192,7 +193,7 @@ class Rows(Codec):
         rows = [(p[..., None] - b).abs().neg().exp() for p, b in zip(points, bins, strict=True)]
         return {"x": (rows[0], weight), "y": (rows[1], weight)}
 
-    def decode(self, outputs):
+    def decode(self, outputs, size):
         points = torch.stack([outputs["x"].argmax(-1), outputs["y"].argmax(-1)], dim=-1).float()
         scores = outputs["x"].amax(-1)[:, None]
         valid = torch.ones(scores.shape[:2], dtype=torch.bool)
@@ -203,9 +204,15 @@ class RowsHead(Head):
     """A head of outputs that are no maps, as a third party writes it."""
 
     def __init__(
-        self, in_channels: int, num_keypoints: int, codec: Codec, input_size: tuple[int, int]
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        codec: Codec,
+        input_size: tuple[int, int],
+        losses: dict[str, Loss] | None = None,
     ) -> None:
-        super().__init__(codec, {})
+        losses = losses or {name: MSELoss() for name in codec.output_channels(num_keypoints)}
+        super().__init__(codec, losses)
         self.num_keypoints = num_keypoints
         self.size = input_size
         self.layer = nn.Linear(in_channels, num_keypoints * sum(input_size))
@@ -238,14 +245,14 @@ class BrokenEncode(Rows):
 
 
 class FlatPoses(Rows):
-    def decode(self, outputs):
-        poses = super().decode(outputs)
+    def decode(self, outputs, size):
+        poses = super().decode(outputs, size)
         return replace(poses, keypoints=poses.keypoints[:, 0])
 
 
 class ReadsValues(Rows):
-    def decode(self, outputs):
-        return super().decode(outputs) if outputs["x"].max().item() < 9 else None
+    def decode(self, outputs, size):
+        return super().decode(outputs, size) if outputs["x"].max().item() < 9 else None
 
 
 @pytest.mark.parametrize("codec", [Rows, ReadsValues])
@@ -277,6 +284,58 @@ def test_outputs_that_are_no_maps_need_no_stride(codec):
 )
 def test_a_codec_that_does_not_fit_its_head_is_named(codec, message):
     assert refusal(head=RowsHead, codec=codec) == f"model.head.codec: {message}"
+
+
+class Bins(Loss):
+    """Takes one class for each row of scores."""
+
+    def target_shape(self, output):
+        return output[:2]
+
+    def forward(self, output, target, weight):
+        return nn.functional.cross_entropy(output.flatten(0, 1), target.flatten().long())
+
+
+class ClassRows(Rows):
+    def encode(self, instances, size):
+        targets = super().encode(instances, size)
+        return {name: (rows.argmax(-1), weight[..., 0]) for name, (rows, weight) in targets.items()}
+
+
+def test_a_target_has_the_shape_that_its_loss_takes():
+    def cfg(codec):
+        losses = {name: Bins() for name in "xy"}
+        return {"type": RowsHead, "codec": {"type": codec}, "losses": losses}
+
+    def build(codec):
+        return build_model({"backbone": {"type": Plain}, "head": cfg(codec)}, num_keypoints=3)
+
+    assert build(ClassRows).head.codec.stride is None
+    with pytest.raises(ConfigError) as caught:
+        build(Rows)
+    assert str(caught.value) == (
+        "model.head.codec: Rows draws a target of shape (1, 3, 192) for 'x', but the head gives "
+        "(1, 3, 192), for which Bins takes (1, 3)."
+    )
+
+
+class Corner(Rows):
+    """Finds every keypoint in the lower right corner."""
+
+    def decode(self, outputs, size):
+        poses = super().decode(outputs, size)
+        corner = torch.tensor([size[1] - 1.0, size[0] - 1.0])
+        return replace(poses, keypoints=corner.expand_as(poses.keypoints))
+
+    def flip(self, outputs, flip_index):
+        return dict(outputs)
+
+
+@pytest.mark.parametrize("flip_test", [False, True])
+def test_a_codec_is_told_the_size_of_the_padded_image(flip_test):
+    built = model(head=RowsHead, codec=Corner)
+    poses = built(torch.zeros(1, 3, 250, 190), mode="predict", flip_test=flip_test)
+    assert poses.keypoints.unique(dim=2).tolist() == [[[[191.0, 255.0]]]]
 
 
 def test_weights_of_a_file_that_is_not_there_are_found_without_reading_any():

@@ -271,7 +271,7 @@ def test_heads_refuse_what_does_not_fit(options, text):
 
 def test_bce_makes_the_codec_apply_a_sigmoid():
     head = make_head(codec=PlateauHeatmap(locref_std=None), losses={"heatmap": BCELoss()})
-    poses = head.predict((torch.zeros(1, 8, 4, 4),))
+    poses = head.predict((torch.zeros(1, 8, 4, 4),), (16, 16))
     assert poses.scores.tolist() == [[[0.5, 0.5, 0.5]]]
 
 

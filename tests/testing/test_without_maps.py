@@ -6,41 +6,41 @@ import torch
 from torch import Tensor, nn
 
 from dlcreg import Codec, Head, Loss
+from dlcreg.contracts import Size
 from dlcreg.structures import Poses
 from dlcreg.testing import check_component
 
 
+def last_pixel(size: Size) -> tuple[float, float]:
+    return size[1] - 1.0, size[0] - 1.0
+
+
 class Coordinates(Codec):
-    """Coordinates as shares of the image; the outputs have a deviation beside each pair.
-
-    Args:
-        input_size: height and width of the image.
-    """
-
-    def __init__(self, input_size: tuple[int, int]) -> None:
-        super().__init__()
-        self.scale = (input_size[1] - 1.0, input_size[0] - 1.0)
+    """Coordinates as shares of the image; the outputs have a deviation beside each pair."""
 
     def output_channels(self, num_keypoints):
         return {"coordinates": num_keypoints}
 
     def encode(self, instances, size):
         known = (instances.visibility > 0) & instances.valid[..., None]
-        share = instances.keypoints / instances.keypoints.new_tensor(self.scale)
+        share = instances.keypoints / instances.keypoints.new_tensor(last_pixel(size))
         first = known.int().argmax(dim=1, keepdim=True)  # (B, 1, K): the first labelled animal
         share = share.masked_fill(~known[..., None], 0.0)
         share = share.gather(1, first[..., None].expand(-1, -1, -1, 2))[:, 0]
         return {"coordinates": (share, known.any(dim=1)[..., None].float())}
 
-    def decode(self, outputs):
+    def decode(self, outputs, size):
         share, deviation = outputs["coordinates"].split([2, 1], dim=-1)
-        keypoints = (share * share.new_tensor(self.scale))[:, None]
+        keypoints = (share * share.new_tensor(last_pixel(size)))[:, None]
         scores = (-deviation[..., 0].exp()).exp()[:, None]
         return Poses(keypoints, scores, scores.mean(-1), torch.ones_like(scores[..., 0]) > 0)
 
 
 class LaplaceLoss(Loss):
     """Negative logarithm of the likelihood under a Laplace distribution of learnt deviation."""
+
+    def target_shape(self, output):
+        return *output[:-1], 2
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         share, deviation = output.split([2, 1], dim=-1)

@@ -22,29 +22,29 @@ def decoded(poses: Poses, change) -> Poses:
 class HalfPixel(GaussianHeatmap):
     """Decodes to the corner of the pixel."""
 
-    def decode(self, outputs):
-        return decoded(super().decode(outputs), lambda k: k + 0.5)
+    def decode(self, outputs, size):
+        return decoded(super().decode(outputs, size), lambda k: k + 0.5)
 
 
 class Swapped(GaussianHeatmap):
     """Decodes y, x."""
 
-    def decode(self, outputs):
-        return decoded(super().decode(outputs), lambda k: k.flip(-1))
+    def decode(self, outputs, size):
+        return decoded(super().decode(outputs, size), lambda k: k.flip(-1))
 
 
 class WholeCells(GaussianHeatmap):
     """Decodes to whole pixels."""
 
-    def decode(self, outputs):
-        return decoded(super().decode(outputs), lambda k: k.round())
+    def decode(self, outputs, size):
+        return decoded(super().decode(outputs, size), lambda k: k.round())
 
 
 class ShyOfBorders(GaussianHeatmap):
     """Keeps away from the border at the left and the top."""
 
-    def decode(self, outputs):
-        return decoded(super().decode(outputs), lambda k: k.clamp(min=2.0))
+    def decode(self, outputs, size):
+        return decoded(super().decode(outputs, size), lambda k: k.clamp(min=2.0))
 
 
 class IgnoresVisibility(GaussianHeatmap):
@@ -85,8 +85,8 @@ class RemembersSize(GaussianHeatmap):
         self.size = size
         return super().encode(instances, size)
 
-    def decode(self, outputs):
-        return decoded(super().decode(outputs), lambda k: k + (self.size[0] == 0))
+    def decode(self, outputs, size):
+        return decoded(super().decode(outputs, size), lambda k: k + (self.size[0] == 0))
 
 
 class LooksAtNeighbours(GaussianHeatmap):
@@ -101,8 +101,8 @@ class LooksAtNeighbours(GaussianHeatmap):
 class DecodesToTheCPU(GaussianHeatmap):
     """Adds a tensor that lies on the CPU."""
 
-    def decode(self, outputs):
-        return decoded(super().decode(outputs), lambda k: k + torch.zeros(2))
+    def decode(self, outputs, size):
+        return decoded(super().decode(outputs, size), lambda k: k + torch.zeros(2))
 
 
 class FlipsWithoutTwins(GaussianHeatmap):
@@ -137,9 +137,9 @@ class WritesIntoLabels(GaussianHeatmap):
 class NothingOfNothing(GaussianHeatmap):
     """Divides by the sum of the map."""
 
-    def decode(self, outputs):
+    def decode(self, outputs, size):
         total = outputs["heatmap"].sum(dim=(2, 3))[:, None, :, None]
-        return decoded(super().decode(outputs), lambda k: k * (total / total))
+        return decoded(super().decode(outputs, size), lambda k: k * (total / total))
 
 
 class RightLoss(Loss):

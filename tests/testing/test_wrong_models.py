@@ -297,8 +297,8 @@ class OtherOutput(RightHead):
 class LearnsTheOpposite(RightHead):
     """Turns the sign of what it learns before it decodes."""
 
-    def predict(self, features):
-        return self.codec.decode({"heatmap": -self(features)["heatmap"]})
+    def predict(self, features, size):
+        return self.codec.decode({"heatmap": -self(features)["heatmap"]}, size)
 
 
 class CoarseInHalfPrecision(RightHead):
@@ -320,8 +320,8 @@ class OneCellTooMany(RightHead):
 class AlwaysOneImage(RightHead):
     """Predicts the first image of a batch alone."""
 
-    def predict(self, features):
-        return super().predict(tuple(f[:1] for f in features))
+    def predict(self, features, size):
+        return super().predict(tuple(f[:1] for f in features), size)
 
 
 def failed(kind: str, part: type, **options) -> set[str]:

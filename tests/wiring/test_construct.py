@@ -52,7 +52,7 @@ class Drawn(Codec):
     def encode(self, instances, size):
         raise NotImplementedError
 
-    def decode(self, outputs):
+    def decode(self, outputs, size):
         raise NotImplementedError
 
 

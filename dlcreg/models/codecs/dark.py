@@ -71,7 +71,7 @@ class DarkHeatmap(Codec):
         target = maps.gaussian_maps(positions, known, (height, width), self.sigma)
         return {"heatmap": (target, maps.map_weight(known, self.unlabelled))}
 
-    def decode(self, outputs: Mapping[str, Tensor]) -> Poses:
+    def decode(self, outputs: Mapping[str, Tensor], size: Size | None = None) -> Poses:
         """Return the peaks; their scores are the values of the maps as they are."""
         heatmap = outputs["heatmap"]
         peaks = maps.find_peaks(heatmap)

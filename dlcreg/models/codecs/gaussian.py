@@ -81,7 +81,7 @@ class GaussianHeatmap(Codec):
             targets["locref"] = maps.locref_target(near, maps.within(near, radius), self.locref_std)
         return targets
 
-    def decode(self, outputs: Mapping[str, Tensor]) -> Poses:
+    def decode(self, outputs: Mapping[str, Tensor], size: Size | None = None) -> Poses:
         """Return the peak of each map; its score is the heatmap there, clipped to [0, 1]."""
         mass = 2 * math.pi * self.sigma**2
         heatmap = maps.activate(outputs["heatmap"], self.activation, mass)

@@ -60,7 +60,7 @@ class MSRAHeatmap(Codec):
         target = maps.gaussian_maps(positions, known, cells, self.sigma, reach)
         return {"heatmap": (target, maps.map_weight(known, self.unlabelled))}
 
-    def decode(self, outputs: Mapping[str, Tensor]) -> Poses:
+    def decode(self, outputs: Mapping[str, Tensor], size: Size | None = None) -> Poses:
         """Return the peaks; their scores are the values of the maps as they are.
 
         A map without a value above 0 gives the corner, as in the original.

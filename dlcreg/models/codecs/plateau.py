@@ -75,7 +75,7 @@ class PlateauHeatmap(Codec):
             targets["locref"] = maps.locref_target(near, disc, self.locref_std)
         return targets
 
-    def decode(self, outputs: Mapping[str, Tensor]) -> Poses:
+    def decode(self, outputs: Mapping[str, Tensor], size: Size | None = None) -> Poses:
         """Return the highest cell of each map, refined; its score is clipped to [0, 1]."""
         mass = math.pi * (self.radius / self._known_stride()) ** 2
         heatmap = maps.activate(outputs["heatmap"], self.activation, mass)
