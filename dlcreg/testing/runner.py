@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import random
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ def run(name: str, subject: Subject) -> CheckResult:
     except DlcregError as error:
         return CheckResult(name, "failed", str(error))
     except Exception as error:
-        return CheckResult(name, "failed", f"{subject.name} {_raised(error, check)}")
+        return CheckResult(name, "failed", f"{subject.name} {_raised(error, check, subject)}")
 
 
 def parametrize_with_checks(
@@ -178,8 +179,10 @@ def _seeded() -> Iterator[None]:
             np.random.set_state(kept[1])
 
 
-def _raised(error: Exception, check: Check) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+def _raised(error: Exception, check: Check, subject: Subject) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = getattr(sys.modules.get(subject.cls.__module__), "__file__", None)
+    frame = next((f for f in reversed(frames) if f.filename == own), frames[-1])
     lines = str(error).strip().splitlines()
     what = f"{type(error).__name__}: {lines[0] if lines else ''}"
     purpose = (check.__doc__ or "").strip().splitlines()[0].rstrip(".")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dlcreg import Codec, Head, Loss
 from dlcreg.contracts import Size
@@ -34,6 +37,35 @@ class Coordinates(Codec):
         keypoints = (share * share.new_tensor(last_pixel(size)))[:, None]
         scores = (-deviation[..., 0].exp()).exp()[:, None]
         return Poses(keypoints, scores, scores.mean(-1), torch.ones_like(scores[..., 0]) > 0)
+
+
+class TwoAnimals(Coordinates):
+    """Coordinates of two animals, the second one first."""
+
+    max_individuals = 2
+
+    def encode(self, instances, size):
+        known = (instances.visibility > 0) & instances.valid[..., None]
+        share = instances.keypoints / instances.keypoints.new_tensor(last_pixel(size))
+        share = share.masked_fill(~known[..., None], 0.0)[:, :2]
+        weight = known[:, :2, :, None].expand_as(share).float()
+        missing = 2 - share.shape[1]
+        share, weight = (F.pad(x, (0, 0, 0, 0, 0, missing)) for x in (share, weight))
+        return {"coordinates": tuple(x.transpose(1, 2).flatten(2) for x in (share, weight))}
+
+    def decode(self, outputs, size):
+        share = outputs["coordinates"].unflatten(2, (2, 2)).transpose(1, 2).flip(1)
+        keypoints = share * share.new_tensor(last_pixel(size))
+        scores = torch.ones_like(keypoints[..., 0])
+        return Poses(keypoints, scores, scores.mean(-1), (share != 0).any(-1).any(-1))
+
+
+class FirstAnimalTwice(TwoAnimals):
+    """Finds the first animal twice, and the second one never."""
+
+    def decode(self, outputs, size):
+        poses = super().decode(outputs, size)
+        return replace(poses, keypoints=poses.keypoints[:, [1, 1]], valid=poses.valid[:, [1, 1]])
 
 
 class LaplaceLoss(Loss):
@@ -96,3 +128,8 @@ def test_a_loss_is_tried_on_the_inputs_that_its_author_gives():
 def test_a_head_is_tried_with_the_codec_and_the_losses_of_its_arguments():
     parts = dict(codec=dict(type=Coordinates), losses=dict(coordinates=dict(type=LaplaceLoss)))
     assert not wrong("heads", CoordinateHead, arguments=parts, steps=300)
+
+
+def test_a_codec_for_several_animals_is_tried_with_several_and_may_give_them_in_any_order():
+    assert not wrong("codecs", TwoAnimals)
+    assert any("round_trip: failed" in line for line in wrong("codecs", FirstAnimalTwice))
