@@ -142,7 +142,7 @@ def distribution_of(module: str) -> tuple[str, str]:
     top = module.partition(".")[0]
     try:
         dist = importlib_metadata.distribution(top)
-    except (importlib_metadata.PackageNotFoundError, ValueError):
+    except (importlib_metadata.PackageNotFoundError, ValueError, OSError):
         pass
     else:  # named as its module, as most are; and the module is where it was installed
         file = getattr(sys.modules.get(top), "__file__", None)
@@ -173,7 +173,7 @@ def installed_version(distribution: str) -> str | None:
     """Return the version of an installed package, or None."""
     try:
         return importlib_metadata.version(distribution)
-    except (importlib_metadata.PackageNotFoundError, ValueError):
+    except (importlib_metadata.PackageNotFoundError, ValueError, OSError):
         return None
 
 
