@@ -11,7 +11,7 @@ from torch import Tensor
 from dlcreg.contracts import Head, Size
 from dlcreg.structures import Instances, Poses
 from dlcreg.testing.modules import MODULE_CHECKS, inputs_of, run
-from dlcreg.testing.results import fail
+from dlcreg.testing.results import fail, skip
 from dlcreg.testing.samples import feature_maps, labels, poses
 from dlcreg.testing.subject import INFO, Subject
 
@@ -54,6 +54,27 @@ def outputs_fit_codec(subject: Subject) -> str:
                 "Take the number from codec.output_channels(num_keypoints)",
             )
     return ", ".join(f"{name} {tuple(value.shape)}" for name, value in outputs.items())
+
+
+def targets_fit_losses(subject: Subject) -> str:
+    """Each loss gets a target of the shape that it takes for the head's output."""
+    head: Head = subject.built
+    outputs = run(head, inputs_of(subject))
+    targets = head.codec.encode(_labels(subject), subject.options.size)
+    for name, loss in head.losses.items():
+        if name not in outputs:
+            skip(f"it gives no {name!r}, see 'outputs_fit_codec'")
+        real = tuple(outputs[name].shape)
+        wanted = tuple(loss.target_shape(real))  # type: ignore[operator]
+        target = tuple(targets[name][0].shape)
+        if target != wanted:
+            fail(
+                f"gives {name!r} the shape {real}, but its codec draws a target of {target}",
+                f"a target of {wanted}, as {type(loss).__name__} takes: shapes that only happen "
+                "to broadcast teach nonsense",
+                "See the stride that the head tells its codec, or Loss.target_shape",
+            )
+    return ", ".join(f"{name} {tuple(target.shape)}" for name, (target, _) in targets.items())
 
 
 def predicts(subject: Subject) -> str:
@@ -205,6 +226,7 @@ def _trained(subject: Subject) -> dict[str, Any]:
 
 CHECKS = (
     outputs_fit_codec,
+    targets_fit_losses,
     predicts,
     finite_loss,
     ignores_unlabelled,

@@ -20,7 +20,7 @@ def _inputs(subject: Subject, seed: int = 0) -> Inputs:
         return output.detach().clone().requires_grad_(), target, weight
     generator = torch.Generator().manual_seed(seed)
     output = torch.randn(2, 4, 8, 12, generator=generator).requires_grad_()
-    target = torch.rand(2, 4, 8, 12, generator=generator)
+    target = torch.rand(subject.built.target_shape((2, 4, 8, 12)), generator=generator)
     weight = torch.tensor([[1.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0]])[..., None, None]
     return output, target, weight
 

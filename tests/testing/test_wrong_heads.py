@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dlcreg import Codec, Head, Loss
 from dlcreg.testing import check_component
@@ -74,6 +75,15 @@ class OneCellTooMany(RightHead):
         return {name: value / (1 - odd) for name, value in losses.items()}
 
 
+class MapsTooWide(RightHead):
+    """Gives wider maps where nobody compares them with a target."""
+
+    def forward(self, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        (x,) = features
+        maps = self.layer(x)
+        return {"heatmap": maps if self.training else F.pad(maps, (0, 1), value=-1.0)}
+
+
 class AlwaysOneImage(RightHead):
     """Predicts the first image of a batch alone."""
 
@@ -97,6 +107,7 @@ def test_a_right_head_passes():
         (LearnsTheOpposite, "overfits_one_image"),
         (CoarseInHalfPrecision, "bfloat16_pixels"),
         (OneCellTooMany, "finite_loss"),
+        (MapsTooWide, "targets_fit_losses"),
         (AlwaysOneImage, "predicts"),
     ],
 )
