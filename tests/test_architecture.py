@@ -13,7 +13,7 @@ LAYERS = {
     "models": 2, "data": 2, "solvers": 2,
     "trace": 3, "builder": 3,
     "inference": 4,
-    "apis": 5, "scaffold": 5,
+    "apis": 5, "scaffold": 5, "doctor": 5,
     "cli": 6, "testing": 6,
 }  # fmt: skip
 ROOMS = {"models", "data", "solvers"}
