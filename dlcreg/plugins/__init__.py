@@ -1,6 +1,7 @@
 """Plug-in packages: found by their metadata, imported when a part of theirs is built."""
 
 from dlcreg.plugins.discovery import (
+    CHECKS_GROUP,
     OWN,
     Provider,
     canonical,
@@ -16,6 +17,7 @@ from dlcreg.plugins.loading import PLUGIN_API, check_api, check_base, load
 from dlcreg.plugins.requirements import check_required
 
 __all__ = [
+    "CHECKS_GROUP",
     "OWN",
     "PLUGIN_API",
     "Provider",

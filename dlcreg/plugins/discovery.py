@@ -22,6 +22,8 @@ from dlcreg.errors import PluginError
 
 OWN = "dlcreg"
 _API_GROUP = "dlcreg.api"
+CHECKS_GROUP = "dlcreg.checks"
+"""The entry-point group of what a package says about the checks of its parts."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _scan() -> dict[str, tuple[Provider, ...]]:
         api = next((entry for group, entry, _ in entries if group == _API_GROUP), None)
         off = key in disabled and key != OWN
         for group, part, value in entries:
-            if group != _API_GROUP:
+            if group not in (_API_GROUP, CHECKS_GROUP):
                 provider = Provider(group, part, value, name, version, api, off)
                 found.setdefault(group, []).append(provider)
     return {group: tuple(members) for group, members in found.items()}

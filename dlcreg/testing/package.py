@@ -33,13 +33,10 @@ from packaging.version import InvalidVersion, Version
 
 from dlcreg import plugins
 from dlcreg.errors import DlcregError, PluginError
-from dlcreg.plugins import PLUGIN_API, Provider
+from dlcreg.plugins import CHECKS_GROUP, PLUGIN_API, Provider
 from dlcreg.registry import REGISTRIES, Registry
 from dlcreg.testing.results import CheckFailed, CheckResult, CheckSkipped, fail, skip
 from dlcreg.testing.runner import check_component
-
-OPTIONS_GROUP = "dlcreg.checks"
-"""The entry-point group of what a package says about the checks of its parts."""
 
 MAX_IMPORT = 1.0
 """CPU seconds that importing all parts of a package may take beyond what dlcreg imports itself."""
@@ -106,7 +103,7 @@ def check_package(name: str) -> PackageReport:
             results[part] = _checked(registry.name, provider, dict(options.pop(part, {})))
     if options:
         raise PluginError(
-            f"{OPTIONS_GROUP} of package {name} speaks of {next(iter(options))!r}, which is none "
+            f"{CHECKS_GROUP} of package {name} speaks of {next(iter(options))!r}, which is none "
             f"of its parts: {', '.join(list(results)[1:])}."
         )
     return PackageReport(package.dist.name, package.dist.version, results)
@@ -156,19 +153,19 @@ def _import(package: _Package) -> None:
 def _options(package: _Package) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for entry in package.dist.entry_points:
-        if entry.group != OPTIONS_GROUP:
+        if entry.group != CHECKS_GROUP:
             continue
         try:
             content = entry.load()
             content = content() if callable(content) else content
         except Exception as error:
             raise PluginError(
-                f"{OPTIONS_GROUP} of package {package.dist.name} names {entry.value}, which "
+                f"{CHECKS_GROUP} of package {package.dist.name} names {entry.value}, which "
                 f"cannot be used: {type(error).__name__}: {error}"
             ) from error
         if not isinstance(content, Mapping):
             raise PluginError(
-                f"{OPTIONS_GROUP} of package {package.dist.name} names {entry.value}, which must "
+                f"{CHECKS_GROUP} of package {package.dist.name} names {entry.value}, which must "
                 f"be a dict by part, such as {{'heads/MyHead': {{'arguments': {{...}}}}}}, not "
                 f"{type(content).__name__}."
             )
@@ -182,7 +179,7 @@ def _checked(kind: str, provider: Provider, options: dict[str, Any]) -> list[Che
         results = check_component(kind, provider.qualified, **options)
     except TypeError as error:
         raise PluginError(
-            f"{OPTIONS_GROUP} of package {provider.distribution}: {kind}/{provider.name}: {error}"
+            f"{CHECKS_GROUP} of package {provider.distribution}: {kind}/{provider.name}: {error}"
         ) from error
     return [_expected(result, reasons.get(result.check)) for result in results]
 
@@ -297,7 +294,7 @@ def plugin_api(package: _Package) -> str:
 
 def entry_points(package: _Package) -> str:
     """Every entry point is of a known group, can be imported and is a class of its kind."""
-    groups = {r.group for r in REGISTRIES.values()} | {"dlcreg.api", OPTIONS_GROUP}
+    groups = {r.group for r in REGISTRIES.values()} | {"dlcreg.api", CHECKS_GROUP}
     for entry in package.dist.entry_points:
         if entry.group.startswith("dlcreg.") and entry.group not in groups:
             close = difflib.get_close_matches(entry.group, groups, n=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 import dlcreg
@@ -54,3 +55,22 @@ def test_classes_and_import_paths_serve_as_types():
     for neck in (IdentityNeck, "dlcreg.models.necks.identity:IdentityNeck", "dlcreg/IdentityNeck"):
         model = dlcreg.build_model({**MODEL, "neck": dict(type=neck)}, num_keypoints=2)
         assert type(model.neck) is IdentityNeck
+
+
+def test_a_part_written_in_a_script_is_built_by_its_name_and_by_its_class():
+    @dlcreg.NECKS.register_module()
+    class AcceptanceScriptNeck(dlcreg.Neck):
+        def forward(self, features: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+            return features[-1:]
+
+    for neck in ("AcceptanceScriptNeck", AcceptanceScriptNeck):
+        model = dlcreg.build_model({**MODEL, "neck": dict(type=neck)}, num_keypoints=2)
+        assert type(model.neck) is AcceptanceScriptNeck
+        assert model(torch.zeros(1, 3, 64, 96))["heatmap"].shape == (1, 2, 4, 6)
+
+
+def test_a_model_that_cannot_fit_is_refused_with_the_path_of_the_part():
+    wrong = {**MODEL, "neck": dict(type="FPN", num_levels=3), "head": {**MODEL["head"], "codek": 1}}
+    with pytest.raises(dlcreg.ConfigError) as error:
+        dlcreg.build_model(wrong, num_keypoints=2)
+    assert "head.codek: HeatmapHead takes no 'codek'. Did you mean 'codec'?" in str(error.value)

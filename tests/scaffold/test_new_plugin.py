@@ -45,6 +45,16 @@ def test_every_kind_that_a_config_names_has_a_template():
     }  # fmt: skip
 
 
+def test_the_templates_are_in_the_wheel(repo):
+    metadata = configparser.ConfigParser()
+    metadata.read(repo / "setup.cfg")
+    packed = metadata["options.package_data"]["dlcreg"].split()
+    folder = repo / "dlcreg/scaffold/templates"
+    for path in folder.rglob("*"):
+        name = path.relative_to(repo / "dlcreg")
+        assert path.is_dir() or any(name.match(pattern) for pattern in packed), name
+
+
 def test_a_package_has_all_that_a_published_one_needs(new):
     made = new()
     assert {

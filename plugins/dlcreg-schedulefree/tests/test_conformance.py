@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from dlcreg_schedulefree.checks import PARTS
 
 from dlcreg.registry import HOOKS, OPTIMIZERS
 from dlcreg.testing import parametrize_with_checks
@@ -9,11 +10,9 @@ from dlcreg.testing import parametrize_with_checks
 NAMES = ["AdamWScheduleFree", "RAdamScheduleFree", "SGDScheduleFree"]
 
 
-# RAdam's first updates only gather the size of the gradients, unless it is told otherwise
-OPTIONS = {"RAdamScheduleFree": {"arguments": {"silent_sgd_phase": False}}}
-
-
-@parametrize_with_checks([("optimizers", name, OPTIONS.get(name, {})) for name in NAMES])
+@parametrize_with_checks(
+    [("optimizers", name, PARTS.get(f"optimizers/{name}", {})) for name in NAMES]
+)
 def test_optimizers_pass_the_conformance_kit(check):
     check()
 
