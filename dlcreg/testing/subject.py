@@ -41,7 +41,7 @@ class Options:
         outputs: for codecs whose outputs are not shaped as their targets: takes
             ``{name: target}`` of `Codec.encode` and returns the outputs of a perfect model.
         inputs: for losses: takes a seed and returns output, target and weight to try.
-        steps: optimizer steps in which a head is to learn one image.
+        steps: optimizer steps in which a head is to learn two images.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Options:
     tolerance: float = 0.1
     outputs: Callable[[dict[str, Tensor]], Mapping[str, Tensor]] | None = None
     inputs: Callable[[int], tuple[Tensor, Tensor, Tensor]] | None = None
-    steps: int = 150
+    steps: int = 300
 
 
 class Subject:

@@ -127,7 +127,7 @@ def test_a_loss_is_tried_on_the_inputs_that_its_author_gives():
 
 def test_a_head_is_tried_with_the_codec_and_the_losses_of_its_arguments():
     parts = dict(codec=dict(type=Coordinates), losses=dict(coordinates=dict(type=LaplaceLoss)))
-    assert not wrong("heads", CoordinateHead, arguments=parts, steps=300)
+    assert not wrong("heads", CoordinateHead, arguments=parts)
 
 
 def test_a_codec_for_several_animals_is_tried_with_several_and_may_give_them_in_any_order():
