@@ -236,7 +236,7 @@ class Registry(MMEngineRegistry):
     def _import_path(self, key: str) -> type:
         try:
             target = resolve(key)
-        except (ImportError, AttributeError) as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.kind} {key!r} cannot be imported: {type(error).__name__}: {error}. "
                 "An import path reads 'package.module:Class'."
