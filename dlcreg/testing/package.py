@@ -10,7 +10,7 @@ that is to fail.
 PARTS = {
     "heads/MyHead": {
         "arguments": {"width": 8},
-        "expected_failures": {"bf16": "it counts, and a count has no half precision"},
+        "expected_failures": {"bfloat16_pixels": "it counts, and a count has no half precision"},
     }
 }
 ```
