@@ -1,4 +1,7 @@
-"""Building a network of timm that gives feature maps."""
+"""Building a network of timm that gives feature maps.
+
+timm takes seconds to import: whoever needs it does so at the first network.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -49,11 +51,15 @@ class Recipe:
     @property
     def is_hrnet(self) -> bool:
         """Whether it is an HRNet, whose branches are at its end."""
+        import timm
+
         return bool(timm.models.is_model_in_modules(self.name.partition(".")[0], ["hrnet"]))
 
     @property
     def one_size(self) -> Size | None:
         """Height and width that the network is made for by itself; None: any size suits."""
+        import timm
+
         cfg = timm.models.get_pretrained_cfg(self.name)
         if cfg is None or not cfg.fixed_input_size:
             return None
@@ -135,6 +141,8 @@ class _Unknown(Exception):
 
 def _create(recipe: Recipe, **further: Any) -> Any:
     """Call `timm.create_model`, and say what is wrong in the words of the config."""
+    import timm
+
     arguments = {**recipe.arguments(), **further}
     name = recipe.name
     try:
@@ -162,6 +170,8 @@ def _quoted(text: str) -> str:
 
 def _refused(recipe: Recipe, error: Exception) -> str:
     """Return why timm refused its maps or its stride, which it often does without a word."""
+    import timm
+
     levels = None
     if recipe.out_indices is not None:
         with torch.device("meta"):
@@ -179,6 +189,8 @@ def _refused(recipe: Recipe, error: Exception) -> str:
 
 
 def _check_name(name: str) -> None:
+    import timm
+
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         close = difflib.get_close_matches(architecture, timm.list_models(), n=3)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import timm
 import torch
-from timm.models import PretrainedCfg
 from torch import Tensor
 
 from dlcreg.errors import CheckpointError
@@ -50,6 +48,8 @@ def build(recipe: Recipe, weights: str | None, size: Size | None) -> tuple[Any, 
 
 
 def _timms_own(recipe: Recipe, size: Size | None, on_meta: bool) -> tuple[Any, Size | None]:
+    import timm
+
     if not timm.models.is_model_pretrained(recipe.name):
         raise ValueError(f"weights='imagenet': timm has no weights for {recipe.name}")
     if on_meta:
@@ -73,7 +73,9 @@ def _fits(recipe: Recipe, state: dict[str, Tensor], source: str) -> int:
     Raises:
         CheckpointError: something is missing, unexpected or of another shape.
     """
-    cfg = timm.models.get_pretrained_cfg(recipe.name) or PretrainedCfg()
+    import timm
+
+    cfg = timm.models.get_pretrained_cfg(recipe.name) or timm.models.PretrainedCfg()
     names = [cfg.classifier] if isinstance(cfg.classifier, str) else list(cfg.classifier or ())
     found = [len(state[f"{n}.weight"]) for n in names if f"{n}.weight" in state]
     options = {key: value for key, value in recipe.options.items() if key != "feature_cls"}

@@ -1,5 +1,7 @@
 """Small networks of several kinds keep the contract of a backbone."""
 
+from dlcreg_timm.checks import PARTS
+
 from dlcreg.testing import parametrize_with_checks
 
 
@@ -9,7 +11,7 @@ def network(name, **arguments):
 
 @parametrize_with_checks(
     [
-        network("test_resnet", out_indices=[1, 3]),
+        ("backbones", "TimmBackbone", PARTS["backbones/TimmBackbone"]),
         network("test_convnext"),
         network("test_vit"),
         network("test_mambaout"),  # channels last
