@@ -16,8 +16,8 @@ from dlcreg.errors import DlcregError
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which takes its place when the block ends well.
 
-    The file is on the disk (fsync) before it is renamed. If the block raises, `path` is what it
-    was before and nothing is left behind.
+    The file is on the disk (fsync) before it is renamed, and the new name before this returns. If
+    the block raises, `path` is what it was before and nothing is left behind.
 
     Args:
         path: the file to write; its folder is made where it is missing.
@@ -37,10 +37,10 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        _to_disk(temporary)
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
+        _to_disk(path.parent)
     except OSError as error:
         raise DlcregError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
@@ -80,6 +80,17 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if os.name == "nt" and path.is_dir():  # which Windows does by itself and refuses to be asked
+        return
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -18,6 +19,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from dlcreg.files import written_whole
 
@@ -26,6 +28,10 @@ Window = tuple[float, float, float, float]
 
 CELL = 4.2  # inches for a frame, where three are side by side
 _ANIMALS = ("#ffffff", "#ffd500", "#00e5ff", "#ff6ad5", "#8dff5a", "#ff8a1f", "#a98bff", "#ff4d4d")
+_KEYPOINTS = (
+    *("#ff2d2d", "#ffe119", "#3cff4f", "#00e5ff", "#3a6bff", "#ff3df2"),
+    *("#ff8c1a", "#a55bff", "#00997a", "#ffb3c7", "#9a5b1f", "#b8c4ff"),
+)
 _SHADOW = withStroke(linewidth=2.6, foreground="#000000a0")  # seen on any ground
 
 
@@ -64,9 +70,9 @@ def draw_frames(
     """Draw frames in a grid: labels as crosses, predictions as dots, hollow below the cut-off.
 
     A thin line leads from each dot to its cross, the skeleton joins the dots of an animal. Where
-    there are several animals, each has its colour and its name. Each frame is cut around labels
-    and predictions, with some margin, so that errors of a few pixels can be
-    seen.
+    there are several animals, each has its colour and its name. Each frame is cut around labels,
+    their predictions and all that is likely, with some margin, so that errors of a few pixels can
+    be seen.
 
     Args:
         path: the PNG to write.
@@ -80,7 +86,7 @@ def draw_frames(
     columns = min(columns, len(frames))
     rows = math.ceil(len(frames) / columns)
     names = [*keypoint_names, "label", "prediction", f"likelihood < {pcutoff:g}"]
-    windows = [_window(frame) for frame in frames]
+    windows = [_window(frame, pcutoff) for frame in frames]
     width = min(3 * CELL / columns, 1.6 * CELL)  # sizes in inches from here on
     height = width * max((y1 - y0 + 1) / (x1 - x0 + 1) for x0, y0, x1, y1 in windows)
     ncols = max(1, min(len(names), int(width * columns / (0.5 + 0.075 * max(map(len, names))))))
@@ -135,13 +141,18 @@ def _draw(
         sure = (score >= pcutoff)[:, None]
         face = np.where(sure, colours, to_rgba("none"))
         edge = np.where(sure, to_rgba(own if several else "k"), colours)
-        axes.scatter(pose[:, 0], pose[:, 1], c=face, s=20, edgecolors=list(edge), linewidths=0.9)
+        seen = _within(pose, window)  # whole, where a mark stands at the very edge
+        x, y = pose[seen].T
+        dots: dict[str, Any] = {"c": face[seen], "edgecolors": list(edge[seen])}
+        axes.scatter(x, y, s=20, linewidths=0.9, clip_on=False, **dots)
     for animal, label in enumerate(frame.labels):
-        marks = axes.scatter(label[:, 0], label[:, 1], c=colours, marker="+", s=60, linewidths=1.3)
-        marks.set_path_effects([_SHADOW])
+        x, y = label.T
+        cross: dict[str, Any] = {"marker": "+", "s": 60, "linewidths": 1.3, "clip_on": False}
+        axes.scatter(x, y, c=colours, **cross).set_path_effects([_SHADOW])
         if several and animal < len(frame.names) and np.isfinite(label).any():
-            x, y = np.nanmean(label[:, 0]), np.nanmin(label[:, 1]) - 0.03 * (y1 - y0)
-            text = axes.text(x, y, frame.names[animal], fontsize=8, ha="center", clip_on=True)
+            above = np.nanmin(y) - 0.03 * (y1 - y0)
+            name = frame.names[animal]
+            text = axes.text(np.nanmean(x), above, name, fontsize=8, ha="center", clip_on=True)
             text.set(color=_ANIMALS[animal % len(_ANIMALS)], path_effects=[_SHADOW])
 
 
@@ -175,6 +186,7 @@ def draw_learning_curves(path: Path, table: Path) -> Path:
             label = name.partition("/")[2] or name
             axes.plot(*zip(*series[name]), label=label, marker="." if len(rows) < 30 else None)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(title)
         values = [value for name in shown for _, value in series[name]]
         if title == "training loss" and 0 < 10 * min(values) < max(values):
@@ -197,14 +209,29 @@ def _series(rows: Sequence[dict[str, str]], name: str) -> list[tuple[float, floa
 
 
 def _colours(count: int) -> np.ndarray:
-    """Return RGBA ``(count, 4)``; the ends of the rainbow, too, can be told apart."""
+    """Return RGBA ``(count, 4)``: few can be told apart at a glance, many follow the rainbow."""
+    if count <= len(_KEYPOINTS):
+        return np.array([to_rgba(colour) for colour in _KEYPOINTS[:count]]).reshape(count, 4)
     return colormaps["gist_rainbow"](np.linspace(0, 1, count))
 
 
-def _window(frame: Frame) -> Window:
-    """Return a square that holds everything, within the image as far as it is large enough."""
+def _within(points: np.ndarray, window: Window) -> np.ndarray:
+    """Return which of the points ``(K, 2)`` lie on a pixel that is shown: bool ``(K,)``."""
+    x0, y0, x1, y1 = window
+    low, high = np.array([x0, y0]) - 0.5, np.array([x1, y1]) + 0.5
+    return np.all((points >= low) & (points <= high), axis=1)
+
+
+def _window(frame: Frame, pcutoff: float) -> Window:
+    """Return a square around what counts, within the image as far as it is large enough.
+
+    What counts are labels, the predictions that are compared with them, and likely predictions.
+    """
     size = np.array(frame.image.shape[1::-1])
-    points = np.concatenate([frame.labels.reshape(-1, 2), frame.keypoints.reshape(-1, 2)])
+    counts = frame.scores >= pcutoff
+    for row, animal in frame.pairs:
+        counts[row] |= np.isfinite(frame.labels[animal]).all(axis=-1)
+    points = np.concatenate([frame.labels.reshape(-1, 2), frame.keypoints[counts]])
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         return 0, 0, size[0] - 1, size[1] - 1

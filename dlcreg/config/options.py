@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -27,6 +28,8 @@ def parse_option(text: str) -> tuple[str, Any]:
     path = path.strip()
     if not equals:
         message = f"{text!r} has no '='. Write key=value, such as solver.max_epochs=20."
+        if Path(text).is_file():
+            message += " The file of a config comes before --cfg-options."
         raise ConfigError(Problem("", message, source=SOURCE))
     if not path or any(not key for key in path.split(".")) or not split_path(path):
         message = f"{text!r} has no key before '='. Write key=value, such as solver.max_epochs=20."

@@ -18,6 +18,12 @@ from dlcreg.solvers.checkpoint import load
 
 BEST = "best.pth"
 
+_LEFTOVERS = (".epoch_*.pth", ".best-*.pth")
+"""What a run that was killed while it wrote a checkpoint leaves behind, see `written_whole`."""
+
+_RESULTS = ("tensorboard", "evaluation", "metrics.csv", "learning_curves.png")
+"""What else a run writes that would be taken for the next run's."""
+
 _SNAPSHOT = re.compile(r"epoch_(\d+)(?:_iter_(\d+))?\.pth")
 
 logger = logging.getLogger("dlcreg")
@@ -113,8 +119,9 @@ def claim(folder: str | Path, resumed_from: Path | None, overwrite: bool) -> Non
         raise CheckpointError(
             f"the work dir {folder} cannot be made: {error.strerror or error}"
         ) from error
-    for leftover in folder.glob(".epoch_*.pth"):  # of a run killed while it wrote
-        leftover.unlink(missing_ok=True)
+    for pattern in _LEFTOVERS:
+        for leftover in folder.glob(pattern):
+            leftover.unlink(missing_ok=True)
     if resumed_from is not None and resumed_from.resolve().parent == folder.resolve():
         return
     old = [*snapshots(folder), *folder.glob(BEST)]
@@ -123,9 +130,11 @@ def claim(folder: str | Path, resumed_from: Path | None, overwrite: bool) -> Non
             f"{folder} holds a run already ({old[0].name}). Go on with it (--resume), choose "
             "another work dir, or throw it away (--overwrite)."
         )
-    for path in old:
-        path.unlink()
-    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+    for path in [*old, *(folder / name for name in _RESULTS)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def result(folder: str | Path) -> Path:

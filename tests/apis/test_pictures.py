@@ -37,6 +37,17 @@ def test_animals_without_a_match_and_a_skeleton_over_missing_points_are_drawn(tm
     assert path.stat().st_size > 0
 
 
+def test_a_frame_is_cut_around_what_counts(tmp_path):
+    near, far = [[[30, 30], [np.nan, np.nan]]], [[[32, 30], [79, 59]]]
+    areas = {}
+    for score in (0.1, 0.9):  # a guess at a keypoint that nobody labelled, and a likely find
+        frame = replace(_frame(near, far, [[0.9, score]]), pairs=[(0, 0)])
+        frame.image[36, 36] = (1, 2, 3)  # one pixel, which a narrower cut shows larger
+        with Image.open(draw_frames(tmp_path / "x.png", [frame], ["a", "b"], "title")) as picture:
+            areas[score] = (np.asarray(picture.convert("RGB")) == (1, 2, 3)).all(axis=-1).sum()
+    assert areas[0.1] > 2 * areas[0.9] > 0
+
+
 def test_learning_curves_leave_out_what_was_not_measured(tmp_path):
     table = tmp_path / "metrics.csv"
     table.write_text("epoch,train/loss,lr,val/mean_error_px\n1,0.5,0.001,\n2,0.25,0.001,3.5\n")

@@ -338,6 +338,13 @@ def test_a_value_from_an_option_names_its_source(write):
     assert tree.source_of("data.project.root") == "--project"
 
 
+def test_a_config_after_its_options_is_told_where_it_belongs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.py").write_text("")
+    with pytest.raises(ConfigError, match="The file of a config comes before --cfg-options"):
+        load_config({}, ["a=1", "my.py"])
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

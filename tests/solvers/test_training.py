@@ -468,8 +468,20 @@ def test_a_run_is_not_overwritten_by_accident(make_solver):
     first.fit()
     with pytest.raises(CheckpointError, match=r"holds a run already .*--resume.*--overwrite"):
         make_solver().fit()
+    (first.work_dir / "evaluation").mkdir()
+    (first.work_dir / "evaluation/metrics.json").write_text("{}")
     make_solver(max_epochs=1).fit(overwrite=True)
     assert sorted(p.name for p in first.work_dir.glob("*.pth")) == ["best.pth", "epoch_1.pth"]
+    assert not (first.work_dir / "evaluation").exists(), "numbers of the run that is gone"
+
+
+@pytest.mark.parametrize("name", [".epoch_3-x1y2.pth", ".best-x1y2.pth"])
+def test_what_a_killed_run_left_of_a_file_is_swept_away(make_solver, name):
+    solver = make_solver(max_epochs=1)
+    solver.work_dir.mkdir(parents=True, exist_ok=True)
+    (solver.work_dir / name).write_bytes(b"half a checkpoint")
+    solver.fit()
+    assert not (solver.work_dir / name).exists()
 
 
 def test_a_solver_fits_once(make_solver):
