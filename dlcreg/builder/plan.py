@@ -19,6 +19,7 @@ from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.registry import REGISTRIES
 from dlcreg.schema.annotations import shape_of
 from dlcreg.schema.check import WIRED
+from dlcreg.solvers.evaluation import check_metrics
 from dlcreg.structures import DatasetInfo, Sample
 from dlcreg.trace import Traced, trace
 from dlcreg.wiring.construct import BROKEN, Wiring, refusal
@@ -138,7 +139,7 @@ class Plan:
             return self
         wired = self.info.wiring() if self.info else guesses()
         if self.tree.data.get("evaluation"):
-            self.build("evaluation", wired)
+            self._rehearse_evaluation(wired)
         if model is None or next(model.parameters(), None) is None:
             return self
         if any(problem.path == "work_dir" for problem in self.problems):
@@ -150,6 +151,16 @@ class Plan:
         elif without_data:
             self._rehearse_without_data(model, cfg)
         return self
+
+    def _rehearse_evaluation(self, wired: Mapping[str, Any]) -> None:
+        """Hold what measures the finished model against the data, where that is known."""
+        evaluation = self.build("evaluation", wired)
+        if evaluation is None or self.info is None or not evaluation.metrics:
+            return
+        try:
+            check_metrics(evaluation.metrics, self.info, "evaluation.metrics")
+        except ConfigError as error:
+            self.problems += error.problems
 
     def _rehearse_without_data(self, model: nn.Module, cfg: dict[str, Any]) -> None:
         """Build the solver on loaders that stand in; whether metrics fit the data is not known."""

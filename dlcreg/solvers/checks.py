@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 
-from dlcreg.contracts import Metric
 from dlcreg.errors import ConfigError, Problem
-from dlcreg.solvers.evaluation import Loader, check_metrics
+from dlcreg.solvers.evaluation import Loader
 from dlcreg.solvers.runner import HookedRun
 
 
@@ -38,11 +37,11 @@ def check_numbers(**numbers: float | None) -> None:
         raise ConfigError(problems)
 
 
-def check_parts(train: Loader, val: Loader | None, metrics: Sequence[Metric]) -> None:
-    """Check that there is something to train on, and to measure.
+def check_batches(train: Loader) -> None:
+    """Check that there is something to train on.
 
     Raises:
-        ConfigError: the training part gives no batch, or metrics share a key.
+        ConfigError: the training part gives no batch.
     """
     if len(train) == 0:
         raise ConfigError(
@@ -51,8 +50,6 @@ def check_parts(train: Loader, val: Loader | None, metrics: Sequence[Metric]) ->
                 f"{len(train.dataset)} samples give no batch: make data.batch_size smaller.",
             )
         )
-    if val is not None:
-        check_metrics(metrics, val.dataset.info)
 
 
 def check_hooks(hooks: Sequence[Hook]) -> None:

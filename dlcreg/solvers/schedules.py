@@ -19,7 +19,8 @@ class Schedules:
 
     Schedules with ``by_epoch=True``, mmengine's default, take a step after each epoch; those with
     ``by_epoch=False`` after each update of the weights, so that several batches accumulated into
-    one update count once. ``end`` is the end of the training if not given.
+    one update count once. ``end`` is the end of the training if not given. A warm-up that is a
+    share of the training (``pct_start``) has two steps at least, so that short trainings have one.
 
     Args:
         cfg: configs or built schedulers of mmengine; ``convert_to_iter_based=True`` turns epochs
@@ -52,6 +53,8 @@ class Schedules:
         convert = cfg.pop("convert_to_iter_based", False)
         by_epoch = cfg.get("by_epoch", True)
         cfg.setdefault("end", max_epochs if by_epoch else max_epochs * updates_per_epoch)
+        if "pct_start" in cfg:
+            cfg["pct_start"] = _warm_up(cfg, updates_per_epoch if convert else 1)
         if not convert:
             return construct(SCHEDULERS, cfg, {"optimizer": self.optimizer}, path)
         try:
@@ -121,6 +124,20 @@ class Schedules:
             )
         for scheduler, state in zip(self.schedulers, states, strict=True):
             scheduler.load_state_dict(state)
+
+
+def _warm_up(cfg: Mapping[str, Any], steps: int) -> Any:
+    """Return the share of a schedule that is its warm-up, of two steps at least.
+
+    One of a step has no length: OneCycleLR divides by it; of a shorter one nothing is left.
+
+    Args:
+        cfg: a schedule.
+        steps: how many make one of its own units.
+    """
+    share = cfg["pct_start"]
+    length = (cfg.get("total_steps") or cfg["end"] - cfg.get("begin", 0)) * steps
+    return max(share, 2 / length) if share > 0 and length >= 2 else share
 
 
 def _path(index: int, alone: bool) -> str:

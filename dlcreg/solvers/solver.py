@@ -15,10 +15,10 @@ from dlcreg.errors import DlcregError
 from dlcreg.plugins import own_version
 from dlcreg.schema import Deferred
 from dlcreg.solvers import checkpoint, folder
-from dlcreg.solvers.checks import check_hooks, check_numbers, check_parts, describe
+from dlcreg.solvers.checks import check_batches, check_hooks, check_numbers, describe
 from dlcreg.solvers.console import Console
 from dlcreg.solvers.devices import Precision, choose_device
-from dlcreg.solvers.evaluation import Collector, Loader, measure, predict
+from dlcreg.solvers.evaluation import Collector, Loader, check_metrics, measure, predict
 from dlcreg.solvers.hooks.checkpoint import CheckpointHook
 from dlcreg.solvers.hooks.early_stopping import EarlyStoppingHook
 from dlcreg.solvers.hooks.ema import EMAHook
@@ -123,7 +123,7 @@ class Solver(HookedRun):
             clip_grad=clip_grad,
             seed=seed,
         )
-        check_parts(train_loader, val_loader, metrics)
+        check_batches(train_loader)
         self.train_loader, self.val_loader = train_loader, val_loader
         self.metrics = list(metrics)
         self.work_dir = Path(work_dir)
@@ -175,6 +175,8 @@ class Solver(HookedRun):
         self._signals = StopSignals()
         self.console = Console(verbose=False)
         self.call_hook("check_run")
+        # without validation, too: the finished model is measured with them
+        check_metrics(metrics, (val_loader or train_loader).dataset.info)
 
     # -- the story -----------------------------------------------------------------------------
 

@@ -118,6 +118,20 @@ def test_a_schedule_ends_with_the_training_unless_told_otherwise(make_solver):
     assert solver.schedules.schedulers[0].end == 5
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3, 6, 7])
+@pytest.mark.parametrize("unit", [{"by_epoch": False}, {"convert_to_iter_based": True}])
+def test_a_training_however_short_has_a_warm_up_of_two_steps(make_solver, epochs, unit):
+    one_cycle = {"type": "OneCycleLR", "eta_max": 1.0, "pct_start": 1 / 18, **unit}
+    solver = make_solver(max_epochs=epochs, schedule=one_cycle)  # of three updates an epoch
+    rates = [solver.schedules.values()["lr"]]
+    for _ in range(3 * epochs - 1):
+        solver.optimizer.step()
+        solver.schedules.step_update()
+        rates.append(solver.schedules.values()["lr"])
+    assert rates[0] == pytest.approx(1 / 25)
+    assert max(rates) == rates[1] == pytest.approx(1.0, rel=0.02)
+
+
 def test_epochs_of_a_schedule_turn_into_updates(make_solver):
     solver = make_solver(
         max_epochs=4, schedule=[{"type": "CosineAnnealingLR", "convert_to_iter_based": True}]
