@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from dlcreg.apis.results import Result
+from dlcreg.apis.settings import read_config
 from dlcreg.apis.train import train
+from dlcreg.builder import check
 from dlcreg.data.demo import generate
-from dlcreg.errors import DataError
+from dlcreg.errors import ConfigError, DataError
+from dlcreg.solvers.devices import choose_device
 
 
 def demo(
@@ -22,11 +25,16 @@ def demo(
         epochs: instead of the config's.
 
     Raises:
+        ConfigError: no such device, or a number of epochs that makes no sense.
         DataError: the folder holds something already.
     """
-    project = demo_project(work_dir)
     options = {} if epochs is None else {"solver.max_epochs": epochs}
     run_dir = Path(work_dir) / "run"
+    choose_device(device)  # before the project is there, which would be in the way of another try
+    problems = check(read_config(None, options), open_data=False)
+    if problems:
+        raise ConfigError(problems)
+    project = demo_project(work_dir)
     result = train(None, options=options, project=project, work_dir=run_dir, device=device)
     return replace(result, project=project)
 

@@ -91,6 +91,16 @@ def test_demo_needs_a_folder_that_it_can_make(tmp_path, capsys, place):
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--epochs", "0"], "0 makes no sense: give 1 or more"), (["--device", "gpu"], "'gpu'")],
+)
+def test_a_demo_that_cannot_start_leaves_nothing_behind(tmp_path, capsys, options, message):
+    assert main(["demo", "--work-dir", str(tmp_path / "demo"), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
+
+
 def test_version_is_that_of_the_package(capsys):
     import dlcreg
 
