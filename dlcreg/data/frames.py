@@ -124,8 +124,8 @@ class FrameDataset(Dataset):
         record = self.records[row]
         frame = self.frames[row]
         instances, _ = self._labels(row, frame.shape[:2])
-        if who is not None:
-            instances = _rows(instances, [who])
+        # a copy: a transform may edit in place
+        instances = _rows(instances, np.arange(len(instances)) if who is None else [who])
         meta = Meta(record.image_id, record.name, frame.shape[:2], who, index)
         sample = Sample(frame, instances, np.eye(2, 3), meta)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, index]))
@@ -137,6 +137,8 @@ class FrameDataset(Dataset):
             raise DataError(
                 f"{record.path}: a transform failed: {type(error).__name__}: {error}"
             ) from error
+        if not sample.image.flags.writeable:  # the cached frame itself
+            sample = replace(sample, image=sample.image.copy())
         return _clipped(sample, drop_empty=self.view == "image")
 
     def annotations(self, image_id: int) -> Instances:
@@ -147,7 +149,8 @@ class FrameDataset(Dataset):
         """
         if image_id not in self._by_id:
             raise DataError(f"the {self.mode} part has no image with id {image_id}")
-        return self._labels(self._by_id[image_id])[0]
+        labels = self._labels(self._by_id[image_id])[0]
+        return _rows(labels, np.arange(len(labels)))
 
     def image(self, image_id: int) -> np.ndarray:
         """Return the original image, uint8 ``(H, W, 3)`` RGB.

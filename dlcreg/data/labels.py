@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -10,6 +12,8 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from dlcreg.errors import ProjectError
+
+logger = logging.getLogger("dlcreg")
 
 _KEY = "df_with_missing"
 _LEVELS = {("scorer", "bodyparts", "coords"), ("scorer", "individuals", "bodyparts", "coords")}
@@ -79,9 +83,8 @@ def _read_h5(path: Path) -> tuple[list[str], list[str], list[tuple], np.ndarray]
             warnings.simplefilter("ignore")  # about how old pandas stored things
             frame = pd.read_hdf(path, key=None, mode="r")
     except Exception as error:  # PyTables has errors of many kinds for a damaged file
-        text = str(error).strip().splitlines()
         raise ProjectError(
-            f"{path} cannot be read as a label table: {text[0] if text else type(error).__name__}. "
+            f"{path} cannot be read as a label table: {_fault_of(error)}. "
             "Restore it, or delete it so that the csv file beside it is read"
         ) from error
     if not isinstance(frame, pd.DataFrame):
@@ -96,32 +99,59 @@ def _read_h5(path: Path) -> tuple[list[str], list[str], list[tuple], np.ndarray]
     return rows, levels, header, values
 
 
+def _fault_of(error: Exception) -> str:
+    """Return the line of an error that says what is wrong: HDF5 puts it below a trace."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0] == "HDF5 error back trace":
+        lines = lines[-1:]
+    return lines[0] if lines else type(error).__name__
+
+
 def _read_csv(path: Path) -> tuple[list[str], list[str], list[tuple], np.ndarray]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if any(line)]
+            text = file.read()
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        lines = [(reader.line_num, line) for line in reader if any(line)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ProjectError(f"{path} cannot be read as a label table: {error}") from error
+    if text and not text.endswith(("\n", "\r")):
+        logger.warning(
+            "%s ends within a line: if it was cut off, its last number is not what was written",
+            path,
+        )
     names = ("scorer", "individuals", "bodyparts", "coords")
     count = 0
-    while count < len(lines) and lines[count][0] in names:
+    while count < len(lines) and lines[count][1][0] in names:
         count += 1
-    head = lines[:count]
+    head = [line for _, line in lines[:count]]
     levels = [line[0] for line in head]
     if not head:
         return [], [], [], np.zeros((0, 0))
+    width = max(len(line) for line in head)
+    for number, line in lines:
+        _check_width(path, number, line, width)
     # new style: three index columns, whose header cells are empty but for the first
-    first = next((i for i, cell in enumerate(head[-1][1:], start=1) if cell), len(head[-1]))
-    header = list(zip(*(line[first:] for line in head), strict=False))
+    first = next((i for i, cell in enumerate(head[-1][1:], start=1) if cell), width)
+    header = list(zip(*(line[first:] for line in head), strict=True))
     values = np.full((len(lines) - count, len(header)), np.nan)
     rows = []
-    for number, line in enumerate(lines[count:]):
+    for row, (_, line) in enumerate(lines[count:]):
         rows.append(_row_name(tuple(line[:first])))
-        cells = line[first : first + len(header)]
-        for column, cell in enumerate(cells):
+        for column, cell in enumerate(line[first:width]):
             if cell.strip():
-                values[number, column] = _number(cell, path, rows[-1], header[column])
+                values[row, column] = _number(cell, path, rows[-1], header[column])
     return rows, levels, header, values
+
+
+def _check_width(path: Path, number: int, line: list[str], width: int) -> None:
+    """Refuse a row that was cut off, or whose decimal commas made cells of their own."""
+    if len(line) < width or any(line[width:]):
+        fault = "was the file cut off" if len(line) < width else "have numbers decimal commas"
+        raise ProjectError(
+            f"{path}, line {number} ({line[0]}): {len(line)} cells where the header has {width}; "
+            f"{fault}? Restore the file, or delete it if an h5 file lies beside it"
+        )
 
 
 def _number(cell: str, path: Path, row: str, column: tuple) -> float:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 
 from dlcreg.data.coco_export import coco_of
 from dlcreg.data.labels import LabelTable, read_table
+from dlcreg.data.project_config import listed_videos, names_of, read_config, skeleton_of
 from dlcreg.data.split import Split, random_split
 from dlcreg.errors import DataError, ProjectError
 
@@ -54,18 +53,18 @@ class Project:
     def __init__(self, root: str | Path) -> None:
         root = Path(root).expanduser()
         self.root = root.parent if root.name == "config.yaml" else root
-        self.config = _read_config(self.root)
+        self.config = read_config(self.root)
         self.name = self.root.resolve().name
         self.scorer = str(self.config["scorer"])
         self.multianimal = bool(self.config.get("multianimalproject"))
         key = "multianimalbodyparts" if self.multianimal else "bodyparts"
-        self.bodyparts = _names(self.config, key, self.root)
+        self.bodyparts = names_of(self.config, key, self.root)
         self.unique_bodyparts: tuple[str, ...] = ()
         self.individuals: tuple[str, ...] = ("individual_1",)
         if self.multianimal:
-            self.unique_bodyparts = _names(self.config, "uniquebodyparts", self.root, empty=True)
-            self.individuals = _names(self.config, "individuals", self.root)
-        self.skeleton = _skeleton(self.config, self.bodyparts)
+            self.unique_bodyparts = names_of(self.config, "uniquebodyparts", self.root, empty=True)
+            self.individuals = names_of(self.config, "individuals", self.root)
+        self.skeleton = skeleton_of(self.config, self.bodyparts, self.root)
         labels = _read_labels(self)
         self.images = tuple(sorted(labels))
         arrays = [labels[name] for name in self.images]
@@ -141,64 +140,24 @@ class Project:
         return coco_of(self, names)
 
 
-# -- config.yaml -------------------------------------------------------------------------------
-
-
-def _read_config(root: Path) -> dict[str, Any]:
-    path = root / "config.yaml"
-    if not root.is_dir():
-        raise ProjectError(f"there is no project folder {root}")
-    if not path.is_file():
-        raise ProjectError(f"{root} is no DeepLabCut project: it has no config.yaml")
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except yaml.MarkedYAMLError as error:
-        place = error.problem_mark
-        where = f":{place.line + 1}:{place.column + 1}" if place else ""
-        raise ProjectError(f"{path}{where}: {error.problem or error.context}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ProjectError(f"{path} cannot be read: {error}") from error
-    if not isinstance(config, dict):
-        raise ProjectError(f"{path} holds no settings: a project's config.yaml has scorer: ...")
-    for key in ("scorer", "bodyparts"):
-        if config.get(key) is None:
-            close = difflib.get_close_matches(key, [str(k) for k in config], n=1)
-            hint = f" Did you misspell it as {close[0]!r}?" if close and close[0] != key else ""
-            raise ProjectError(f"{path} has no {key!r}.{hint}")
-    return config
-
-
-def _names(config: dict[str, Any], key: str, root: Path, empty: bool = False) -> tuple[str, ...]:
-    value = config.get(key)
-    if value is None and empty:
-        return ()
-    if not isinstance(value, list) or (not value and not empty):
-        raise ProjectError(f"{root / 'config.yaml'}: {key} must be a list of names, not {value!r}")
-    names = tuple(str(name) for name in value)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ProjectError(f"{root / 'config.yaml'}: {key} names {twice[0]!r} twice")
-    return names
-
-
-def _skeleton(config: dict[str, Any], bodyparts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    pairs = config.get("skeleton") or []
-    pairs = [tuple(map(str, p)) for p in pairs if isinstance(p, (list, tuple)) and len(p) == 2]
-    return tuple((a, b) for a, b in pairs if a in bodyparts and b in bodyparts)
-
-
-# -- labels ------------------------------------------------------------------------------------
-
-
 def _read_labels(project: Project) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     labels: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    source: dict[str, Path] = {}
     seen: set[str] = set()
     for path in _tables(project):
         table = read_table(path)
         seen |= {bodypart for _, bodypart, _ in table.columns}
         animals, unique = _arranged(project, table)
         for row, name in enumerate(_image_names(project, table)):
-            labels[name] = animals[row], unique[row]
+            found = animals[row], unique[row]
+            earlier = labels.setdefault(name, found)
+            first = source.setdefault(name, path)
+            if not all(np.array_equal(a, b, True) for a, b in zip(earlier, found, strict=True)):
+                where = "twice in" if first == path else f"in {first} and in"
+                raise ProjectError(
+                    f"{name} is labelled {where} {path}, with different labels; "
+                    "remove the row that is wrong, or correct its folder"
+                )
     if not labels:
         raise ProjectError(f"{project.root / 'labeled-data'} has label tables without a row")
     if not seen & {*project.bodyparts, *project.unique_bodyparts}:
@@ -236,7 +195,7 @@ def _of_listed_videos(project: Project, found: dict[str, Path]) -> list[Path]:
 
     A project that was moved, or made by a demo, may list no video that fits: then all count.
     """
-    listed = {PureWindowsPath(str(video)).stem for video in project.config.get("video_sets") or {}}
+    listed = listed_videos(project.config, project.root)
     kept = [path for folder, path in found.items() if folder in listed]
     left_out = sorted(set(found) - listed)
     if kept and left_out:
@@ -252,16 +211,16 @@ def _of_listed_videos(project: Project, found: dict[str, Path]) -> list[Path]:
 def _image_names(project: Project, table: LabelTable) -> list[str]:
     """Return names below the project's root.
 
-    The folder in which the table lies counts, not the one that its rows speak of: the folder may
-    have been renamed, and old tables have absolute paths of another computer.
+    The image counts that a row names. Where it does not exist, the folder counts in which the
+    table lies: the folder may have been renamed, and old tables have paths of another computer.
     """
     folder = table.path.parent.name
     names = []
     for row in table.rows:
         name = f"labeled-data/{folder}/{row.rpartition('/')[2]}"
         written = "/".join(row.split("/")[-3:])
-        moved = name != written and not project.path(name).is_file()
-        names.append(written if moved and project.path(written).is_file() else name)
+        exists = written != name and project.path(written).is_file()
+        names.append(written if exists else name)
     return names
 
 

@@ -124,6 +124,26 @@ def test_the_same_samples_can_be_seen_through_another_pipeline(openfield):
     assert train[0].image.shape == (100, 100, 3)
 
 
+@pytest.mark.parametrize("view", ["image", "instance"])
+def test_what_is_done_to_a_sample_changes_no_stored_label_and_no_stored_frame(demo, view):
+    def erase(sample):
+        for array in (sample.image, *vars(sample.instances).values()):
+            array[:] = 0
+        return sample
+
+    plain = PoseDataset(demo, view=view)
+    dataset = PoseDataset(demo, erase, view=view)
+    for ruined in (dataset[0], plain[0]):
+        erase(ruined)
+    image_id = plain[0].meta.image_id
+    dataset.annotations(image_id).keypoints[:] = 0
+    assert plain[0].image.any()
+    assert plain[0].instances.visibility.any()
+    for name, stored in vars(dataset.annotations(image_id)).items():
+        np.testing.assert_array_equal(stored, getattr(plain.annotations(image_id), name))
+    assert dataset.annotations(image_id).keypoints.any()
+
+
 def test_a_data_set_is_iterated_to_its_end(demo):
     assert len(list(PoseDataset(demo, mode="test"))) == len(PoseDataset(demo, mode="test"))
     with pytest.raises(IndexError):

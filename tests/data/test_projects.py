@@ -166,6 +166,32 @@ def test_a_row_that_stands_twice_is_read_once_if_equal(maker):
         Project(maker.root)
 
 
+def test_an_image_that_a_row_names_is_meant_whatever_the_tables_folder(maker):
+    maker.write_config(video_sets={"videos/vid.avi": {}, "videos/other.avi": {}})
+    values = maker.labels(2)
+    maker.labels(3, video="other", suffix="h5")
+    path = maker.root / "labeled-data" / "vid" / "CollectedData_ann.csv"
+    path.with_suffix(".h5").unlink()
+    path.write_text(path.read_text() + "labeled-data,other,img02.png,9,9,9,9,9,9\n")
+    with pytest.raises(ProjectError) as caught:
+        Project(maker.root)
+    assert str(caught.value).startswith("labeled-data/other/img02.png is labelled in ")
+    (maker.root / "labeled-data" / "other" / "CollectedData_ann.h5").unlink()
+    project = Project(maker.root)
+    assert project.images[0] == "labeled-data/other/img02.png"
+    np.testing.assert_allclose(project.keypoints[1:].reshape(2, -1), values)
+
+
+def test_two_rows_that_mean_one_image_are_refused(maker):
+    maker.labels(2, suffix="csv")
+    path = maker.root / "labeled-data" / "vid" / "CollectedData_ann.csv"
+    path.write_text(path.read_text() + "labeled-data,gone,img01.png,9,9,9,9,9,9\n")
+    assert refused(maker.root) == (
+        f"labeled-data/vid/img01.png is labelled twice in {path}, with different labels; "
+        "remove the row that is wrong, or correct its folder"
+    )
+
+
 def test_reading_writes_nothing(maker, digest):
     maker.labels()
     before = digest(maker.root)
@@ -209,6 +235,19 @@ def test_a_config_without_what_is_needed_is_refused(maker):
     assert refused(maker.root) == f"{path}: bodyparts names 'nose' twice"
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"skeleton": 5}, "skeleton must be a list of pairs of names, not 5"),
+        ({"video_sets": 5}, "video_sets must map the paths of videos to their settings, not be 5"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(maker, change, message):
+    maker.labels()
+    maker.write_config(**change)
+    assert refused(maker.root) == f"{maker.root / 'config.yaml'}: {message}"
+
+
 def test_a_project_without_labels_is_refused(maker):
     assert refused(maker.root).endswith("has no folder labeled-data: nothing is labelled")
     (maker.root / "labeled-data" / "vid").mkdir(parents=True)
@@ -228,8 +267,46 @@ def test_a_damaged_table_is_refused_by_name(maker):
     path = maker.root / "labeled-data" / "vid" / "CollectedData_ann.h5"
     path.write_bytes(path.read_bytes()[:1000])
     message = refused(maker.root)
-    assert message.startswith(f"{path} cannot be read as a label table: ")
+    assert message.startswith(f"{path} cannot be read as a label table: Unable to ")
     assert message.endswith("delete it so that the csv file beside it is read")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda text: text[:-12],
+            "line 8 (labeled-data): 8 cells where the header has 9; was the file cut off?",
+        ),
+        (
+            lambda text: text.replace(".", ",").replace(",png", ".png"),
+            "line 4 (labeled-data): 15 cells where the header has 9; have numbers decimal commas?",
+        ),
+        (
+            lambda text: text.replace("rightear\n", "\n").replace("rightear,", "", 1),
+            "line 2 (bodyparts): 8 cells where the header has 9; was the file cut off?",
+        ),
+    ],
+)
+def test_a_csv_whose_rows_do_not_fit_its_header_is_refused(maker, change, message):
+    maker.labels(values=np.full((5, 6), 20.125), suffix="csv")
+    path = maker.root / "labeled-data" / "vid" / "CollectedData_ann.csv"
+    path.write_text(change(path.read_text()))
+    assert refused(maker.root) == (
+        f"{path}, {message} Restore the file, or delete it if an h5 file lies beside it"
+    )
+
+
+def test_a_csv_may_have_empty_cells_more_and_tells_where_it_may_have_been_cut(maker, caplog):
+    values = maker.labels(suffix="csv")
+    path = maker.root / "labeled-data" / "vid" / "CollectedData_ann.csv"
+    text = path.read_text()
+    path.write_text(text.replace("\n", ",,\n"))
+    np.testing.assert_allclose(Project(maker.root).keypoints.reshape(5, -1), values)
+    assert caplog.records == []
+    path.write_text(text[:-1])
+    Project(maker.root)
+    assert f"{path} ends within a line: if it was cut off, its last number" in caplog.text
 
 
 def test_a_word_among_numbers_is_refused_with_its_cell(maker):
