@@ -20,12 +20,13 @@ from dlcreg.apis.results import (
     write_keypoint_table,
     write_metrics,
 )
-from dlcreg.apis.settings import ConfigSource, kept_split, read_config
+from dlcreg.apis.settings import ConfigSource, kept_split, read_config, split_of
 from dlcreg.builder import build_data, build_evaluation, build_model
 from dlcreg.config import ConfigTree
 from dlcreg.config.dump import portable
 from dlcreg.contracts import Dataset
 from dlcreg.data.module import DataModule
+from dlcreg.data.split import Split
 from dlcreg.errors import CheckpointError
 from dlcreg.files import write_text
 from dlcreg.plugins import own_version
@@ -94,6 +95,7 @@ def evaluate(
     check_recorded(state, tree.data, str(checkpoint))
     data = build_data(tree, split=kept_split(tree, state))
     _compare_keypoints(state, data, checkpoint)
+    _tell_of_known_images(state, data, checkpoint)
     model = build_model(tree, pretrained=False, **data.info.wiring())
     checkpoints.load_weights(model, checkpoints.weights_of(state), str(checkpoint))
     model.to(choose_device(device or tree.get("solver.device")))
@@ -175,6 +177,24 @@ def _compare_keypoints(state: Mapping[str, Any], data: DataModule, checkpoint: P
             checkpoint,
             ", ".join(trained),
             ", ".join(names),
+        )
+
+
+def _tell_of_known_images(state: Mapping[str, Any], data: DataModule, checkpoint: Path) -> None:
+    """Say that the test part holds images that the training has seen, if it does."""
+    trained, now = split_of(state), getattr(data.test, "split", None)
+    if trained is None or not isinstance(now, Split):
+        return
+    known = sorted({*trained.train, *trained.val}.intersection(now.test))
+    if known:
+        logger.warning(
+            "%d of the %d images of the test part, by their names, were trained on, or chose %s "
+            "(such as %s): the test's numbers are too good. The split of the training is in "
+            "split.json of its work dir (--split)",
+            len(known),
+            len(now.test),
+            checkpoint,
+            known[0],
         )
 
 

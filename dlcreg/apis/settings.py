@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlcreg.builder import build_data
 from dlcreg.builder.plan import PARTS
 from dlcreg.config import ConfigTree, load_config
 from dlcreg.config.dump import portable
 from dlcreg.data.split import Split
-from dlcreg.errors import CheckpointError, DataError
+from dlcreg.errors import CheckpointError, DataError, DlcregError
 
 logger = logging.getLogger("dlcreg")
 
@@ -72,6 +73,7 @@ def kept_split(tree: ConfigTree, checkpoint: Mapping[str, Any]) -> Split | None:
     A draw falls out differently once more frames are labelled, or the run has another seed: images
     of the training would turn up among those of the test. Nothing is kept where the config names
     the file of a split, speaks of other data, or says expressly that it is to be drawn otherwise.
+    Data of another name is the same data where it has every image of the split.
 
     Args:
         tree: the config of the run that goes on, or is measured.
@@ -80,27 +82,40 @@ def kept_split(tree: ConfigTree, checkpoint: Mapping[str, Any]) -> Split | None:
     Raises:
         CheckpointError: the split in the checkpoint is none.
     """
-    known, data = checkpoint.get("split"), tree.data.get("data")
-    if not known or not isinstance(data, Mapping):
+    split, data = split_of(checkpoint), tree.data.get("data")
+    if split is None or not isinstance(data, Mapping):
         return None
     asked = data.get("split")
     if isinstance(asked, (str, Path)) and Path(asked).is_file():
         return None
+    trained = checkpoint.get("config", {}).get("data") or {}
     parts = [data[part] for part in PARTS if isinstance(data.get(part), Mapping)]
+    if any("split" in part for part in parts) or portable(asked) != trained.get("split"):
+        return None
+    if not all(_is_of(split, part) for part in parts):
+        if not _has_images_of(split, tree):
+            return None
+        logger.warning(
+            "the data has another name than in training (%s), but every image of its split: each "
+            "stays in the part in which it was. Name the file of a split to divide them otherwise",
+            split.project,
+        )
+    return split
+
+
+def split_of(checkpoint: Mapping[str, Any]) -> Split | None:
+    """Return the split that a checkpoint was trained with; None where it carries none.
+
+    Raises:
+        CheckpointError: the split in the checkpoint is none.
+    """
+    known = checkpoint.get("split")
+    if not known:
+        return None
     try:
-        split = Split(**known)
+        return Split(**known)
     except (TypeError, DataError) as error:
         raise CheckpointError(f"the split in the checkpoint cannot be read: {error}") from error
-    if any("split" in part for part in parts) or not all(_is_of(split, part) for part in parts):
-        return None
-    trained = checkpoint.get("config", {}).get("data") or {}
-    if portable(asked) != trained.get("split"):
-        logger.warning(
-            "data.split is another one than in training: images that were trained on may be among "
-            "those of the test part"
-        )
-        return None
-    return split
 
 
 def _is_of(split: Split, dataset: Mapping[str, Any]) -> bool:
@@ -109,6 +124,16 @@ def _is_of(split: Split, dataset: Mapping[str, Any]) -> bool:
     place = project.get("root") if isinstance(project, Mapping) else project
     place = Path(str(place or dataset.get("annotation_file"))).expanduser().resolve()
     return split.project in (place.name, place.parent.name)
+
+
+def _has_images_of(split: Split, tree: ConfigTree) -> bool:
+    """Whether every data set of a config has all images of a split, by their names."""
+    try:
+        data = build_data(tree)
+    except DlcregError:  # told, with all other mistakes, when the data is opened to be used
+        return False
+    drawn = [getattr(part, "split", None) for part in (data.train, data.val, data.test) if part]
+    return all(isinstance(other, Split) and other.names >= split.names for other in drawn)
 
 
 def work_dir_of(tree: ConfigTree) -> Path:

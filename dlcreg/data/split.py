@@ -54,6 +54,11 @@ class Split:
                     )
                 part_of[name] = part
 
+    @property
+    def names(self) -> frozenset[str]:
+        """All images, of whatever part."""
+        return frozenset((*self.train, *self.val, *self.test))
+
     def part(self, mode: Mode) -> tuple[str, ...]:
         """Return the names of one part.
 

@@ -46,8 +46,10 @@ def restore_run(run: Solver, state: Mapping[str, Any], path: Path) -> None:
         path: where it was read from, for messages.
 
     Raises:
-        CheckpointError: the run that was saved had another model, optimizer, schedules or data.
+        CheckpointError: the run that was saved had another model, optimizer, schedules, data or
+            split.
     """
+    _check_split(state, run.metadata, path)
     position = state["position"]
     batches = len(run.train_loader)
     if position["batch"] and position["batches"] != batches:
@@ -79,6 +81,28 @@ def restore_run(run: Solver, state: Mapping[str, Any], path: Path) -> None:
     run.validation_open = position["validation_open"] and run.val_loader is not None
     run.call_hook("after_load_checkpoint", checkpoint=dict(state))
     set_random_state(state["random"])
+
+
+def _check_split(state: Mapping[str, Any], metadata: Mapping[str, Any], path: Path) -> None:
+    """Refuse to go on with images in other parts: those trained on would be tested on."""
+    if "split" not in state or "split" not in metadata:
+        return
+    before, now = (_part_of_image(content["split"]) for content in (state, metadata))
+    moved = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if moved:
+        was, is_ = before.get(moved[0], "no part"), now.get(moved[0], "no part")
+        raise CheckpointError(
+            f"{path} was trained with another split: {len(moved)} of {len({*before, *now})} images "
+            f"changed their part. {moved[0]} was in {was} and is in {is_}. Resume with the split "
+            "of the run, which stands as split.json in its work dir, or start anew in another "
+            "work dir."
+        )
+
+
+def _part_of_image(split: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the part of each image of a split as checkpoints hold it; none without a split."""
+    parts = ("train", "val", "test")
+    return {name: part for part in parts for name in (split or {}).get(part, ())}
 
 
 def stateful(hooks: Sequence[Hook]) -> dict[str, Any]:

@@ -91,7 +91,52 @@ def test_another_split_that_is_asked_for_is_drawn_with_a_warning(project, tmp_pa
     options = {"data.split.train_fraction": 0.25}
     other = evaluate(None, first.checkpoint, work_dir=tmp_path / "again", options=options)
     assert counts(other.metrics) == {"train": 5, "test": 15}
-    assert "images that were trained on may be among those of the test part" in caplog.text
+    assert (
+        "5 of the 15 images of the test part, by their names, were trained on, or chose "
+        in caplog.text
+    )
+    assert "The split of the training is in split.json" in caplog.text
+
+
+def test_images_stay_in_their_parts_when_the_project_is_renamed(project, tmp_path, caplog):
+    first = train(config(project), work_dir=tmp_path / "run")
+    renamed = shutil.copytree(project, tmp_path / "renamed")
+    label_more(renamed)
+    again = evaluate(None, first.checkpoint, work_dir=tmp_path / "again", project=renamed)
+    assert written(again) == written(first)
+    assert "the data has another name than in training (project), but every image" in caplog.text
+
+
+def test_images_of_the_training_in_a_test_part_of_less_data_are_told(project, tmp_path, caplog):
+    first = train(config(project), work_dir=tmp_path / "run")
+    fewer = shutil.copytree(project, tmp_path / "fewer")
+    table = next(fewer.glob("labeled-data/*/*.h5"))
+    read = read_table(table)
+    write_table(table.parent, "dlcreg", read.rows[1:], list(read.columns), read.values[1:])
+    evaluate(None, first.checkpoint, work_dir=tmp_path / "again", project=fewer)
+    assert "images of the test part, by their names, were trained on, or chose" in caplog.text
+
+
+def test_a_run_is_not_resumed_with_another_split(project, tmp_path):
+    first = train(config(project), work_dir=tmp_path / "run")
+    own = tmp_path / "run/split.json"
+    before = own.read_text()
+    split = json.loads(before)
+    moved = split["train"].pop()
+    split["test"].append(moved)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(split))
+    longer = config(project, max_epochs=2)
+    with pytest.raises(CheckpointError) as caught:
+        train(longer, work_dir=tmp_path / "run", resume=True, split=other)
+    assert str(caught.value) == (
+        f"{first.checkpoint} was trained with another split: 1 of 20 images changed their "
+        f"part. {moved} was in train and is in test. Resume with the split of the run, which "
+        "stands as split.json in its work dir, or start anew in another work dir."
+    )
+    assert own.read_text() == before
+    resumed = train(longer, work_dir=tmp_path / "run", resume=True, split=own)
+    assert counts(resumed.metrics) == counts(first.metrics)
 
 
 def test_a_checkpoint_is_measured_without_the_weights_that_training_began_with(project, tmp_path):
