@@ -55,6 +55,12 @@ MOVES = {
     "A SmallestMaxSize": A.SmallestMaxSize(140),
     "A CropAndPad": A.CropAndPad(px=-15),
     "A Affine": A.Affine(rotate=20, shear=4, scale=(0.8, 1.2), p=1),
+    "A Affine, reflecting": A.Affine(translate_percent=(0.1, 0.2), border_mode=4, p=1),
+    "A Rotate, reflecting": A.Rotate(40, border_mode=2, p=1),
+    "A Pad, reflecting": A.Pad((90, 10), border_mode=4, p=1),
+    "A PadIfNeeded, reflecting": A.PadIfNeeded(500, 700, border_mode=2, p=1),
+    "A CropAndPad, reflecting": A.CropAndPad(px=(5, 40), border_mode=4, p=1),
+    "A RandomCrop, reflecting": A.RandomCrop(230, 260, pad_if_needed=True, border_mode=4, p=1),
     "A HorizontalFlip": A.HorizontalFlip(p=1),
     "A D4": A.D4(),
     "A Perspective": A.Perspective(p=1),
@@ -232,6 +238,16 @@ def test_transforms_are_built_of_dicts():
         ({"type": "Affine", "scal": 2}, "'scal' are not valid for transform Affine"),
         ({"type": "Blur", "blur_limit": "x"}, "albumentations Blur: "),
         ({"p": 1}, "a transform needs its type, such as type='GaussNoise'"),
+        (
+            {"type": "CropNonEmptyMaskIfExists", "height": 32, "width": 32, "p": 0.2},
+            "albumentations CropNonEmptyMaskIfExists needs 'mask', and dlcreg gives it image and "
+            "keypoints alone; leave it out",
+        ),
+        (
+            {"type": "RandomSizedBBoxSafeCrop", "height": 32, "width": 32, "p": 0.2},
+            "RandomSizedBBoxSafeCrop needs 'bboxes', and",
+        ),
+        ({"type": "MaskDropout", "p": 0.2}, "MaskDropout needs 'mask', and"),
     ],
 )
 def test_mistakes_with_albumentations_are_told(config, message):
@@ -248,6 +264,11 @@ def test_mistakes_with_albumentations_are_told(config, message):
         ({"type": "ColorJiter"}, "has no transform 'ColorJiter'. Did you mean 'ColorJitter'?"),
         ({"type": "ColorJitter", "bright": 1}, "unexpected keyword argument 'bright'"),
         ({"type": "RandomRotation", "degrees": 9, "expand": True}, "up to half a pixel"),
+        (
+            {"type": "ClampKeyPoints"},
+            "torchvision ClampKeyPoints changes keypoints, and not the image; leave it out: "
+            "keypoints outside the image are dropped at the end",
+        ),
     ],
 )
 def test_mistakes_with_torchvision_are_told(config, message):
@@ -271,6 +292,16 @@ def test_what_cannot_be_a_transform_is_refused(transform, message):
     with pytest.raises(DataError) as caught:
         as_pipeline(transform, INFO)
     assert message in str(caught.value)
+
+
+def test_keypoints_that_a_transform_adds_or_drops_are_counted():
+    class Torn(A.NoOp):
+        def apply_to_keypoints(self, keypoints, **params):
+            return keypoints[1:]
+
+    count = len(POINTS) + 4  # with the corners of the image
+    with pytest.raises(DataError, match=f"gave {count - 1} points back for {count}; leave out"):
+        as_pipeline(Torn(p=1), INFO)(sample_of(grey()), np.random.default_rng(0))
 
 
 def test_a_function_on_samples_is_a_transform_with_a_stream_of_its_own(demo):

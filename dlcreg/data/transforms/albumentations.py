@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 
 from dlcreg.contracts import Transform
@@ -71,7 +72,7 @@ class Albumentations(Transform):
 
     Raises:
         DataError: an unknown name or argument, or a transform that does not move keypoints with
-            the image.
+            the image, or needs more than these two.
     """
 
     def __init__(
@@ -164,6 +165,32 @@ def _refuse(transform: Any) -> None:
                     f"albumentations {cls.__name__} does not move keypoints with the image "
                     f"({_MOVES_WRONGLY[cls.__name__]}); use Affine instead"
                 )
+        missing = _missing(leaf)
+        if missing:
+            raise DataError(
+                f"albumentations {type(leaf).__name__} needs {missing!r}, and dlcreg gives it "
+                "image and keypoints alone; leave it out"
+            )
+
+
+def _missing(leaf: Any) -> str:
+    """Return what a transform needs beside image and keypoints, or nothing.
+
+    Not all declare it: each is tried, whatever its probability.
+    """
+    needed = set(leaf.targets_as_params) - {"image", "keypoints"}
+    if needed:
+        return str(min(needed))
+    trial = copy.deepcopy(leaf)
+    trial.p = 1.0
+    try:
+        _compose(trial)(image=np.zeros((64, 64, 3), np.uint8), keypoints=np.full((1, 2), 9.0))
+    except KeyError as error:
+        return str(error.args[0]) if error.args else ""
+    except Exception as error:
+        # anything else may be the fault of the image, such as of its size
+        return "mask" if "find mask" in str(error) else ""
+    return ""
 
 
 def _compose(transform: Any) -> A.Compose:
@@ -171,6 +198,8 @@ def _compose(transform: Any) -> A.Compose:
     transform = copy.deepcopy(transform)
     for leaf in _leaves(transform):
         names = {cls.__name__ for cls in type(leaf).__mro__}
+        if hasattr(leaf, "border_mode"):
+            leaf.apply_with_params = functools.partial(_once, leaf, leaf.apply_with_params)
         for family, correct in ((_RESIZES, _resized), (_CUTS_AND_RESIZES, _by_outline)):
             if names & family:
                 leaf.apply_with_params = functools.partial(correct, leaf.apply_with_params)
@@ -182,6 +211,17 @@ def _compose(transform: Any) -> A.Compose:
         warnings.simplefilter("ignore")
         params = A.KeypointParams(format="xy", remove_invisible=False)
         return A.Compose(steps, keypoint_params=params, p=p)
+
+
+def _once(leaf: Any, original: Any, params: Any, *args: Any, **data: Any) -> dict[str, Any]:
+    """Move each keypoint to one place; a border that reflects would add all its mirror images."""
+    keypoints = data.pop("keypoints")
+    result = original(params, *args, **data)
+    mode, leaf.border_mode = leaf.border_mode, cv2.BORDER_CONSTANT
+    try:
+        return {**result, **original(params, *args, keypoints=keypoints)}
+    finally:
+        leaf.border_mode = mode
 
 
 def _resized(original: Any, params: Any, *args: Any, **data: Any) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def move_along(sample: Sample, run: Run, flip_pairs: Pairs | None, name: str) ->
         name: of the library, for messages.
 
     Raises:
-        DataError: points were lost, or the image has become what it must not be.
+        DataError: points were lost or added, or the image has become what it must not be.
         ValueError: a mirror image without `flip_pairs`.
     """
     height, width = sample.image.shape[:2]
@@ -44,7 +44,10 @@ def move_along(sample: Sample, run: Run, flip_pairs: Pairs | None, name: str) ->
     points = np.concatenate([corners, labels.keypoints.reshape(-1, 2)])
     image, moved = run(sample.image, points)
     if len(moved) != len(points):
-        raise DataError(f"{name} lost {len(points) - len(moved)} keypoints on the way")
+        raise DataError(
+            f"{name} gave {len(moved)} points back for {len(points)}; leave out the transform that "
+            "adds or drops keypoints"
+        )
     image = _checked(image, name)
     sample = replace(sample, image=image)
     if np.array_equal(moved, points):

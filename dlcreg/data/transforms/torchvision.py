@@ -24,6 +24,7 @@ from dlcreg.structures import Sample
 _KeyPoints = getattr(tv_tensors, "KeyPoints", None)  # since torchvision 0.23
 
 _MOVES_WRONGLY = {"ElasticTransform": "half a pixel and more"}
+_CHANGES_KEYPOINTS_ALONE = {"ClampKeyPoints", "SanitizeKeyPoints"}
 _HALF_A_PIXEL = {
     # these move points as if the first pixel's centre lay at 0.5; the others as if at 0
     "RandomAffine",
@@ -135,6 +136,11 @@ def _refuse(transform: Any) -> None:
                 raise DataError(
                     f"torchvision {cls.__name__} does not move keypoints with the image "
                     f"({_MOVES_WRONGLY[cls.__name__]}); use Affine instead"
+                )
+            if cls.__name__ in _CHANGES_KEYPOINTS_ALONE:
+                raise DataError(
+                    f"torchvision {cls.__name__} changes keypoints, and not the image; leave it "
+                    "out: keypoints outside the image are dropped at the end"
                 )
         if getattr(leaf, "expand", False):
             raise DataError(
