@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcreg.data.coco_check import check_animal, check_entries
 from dlcreg.data.frames import Record
 from dlcreg.data.labels import forward_slashes
 from dlcreg.errors import DataError
@@ -84,13 +85,15 @@ def read_coco(
     path = Path(path)
     content = _content(path)
     chosen = _categories(path, content["categories"], categories)
-    names = tuple(map(str, next(iter(chosen.values()))["keypoints"]))
+    names = tuple(next(iter(chosen.values()))["keypoints"])
     animals: dict[int, list[dict]] = {}
     for annotation in content["annotations"]:
-        labelled = any(annotation.get("keypoints", ())[2::3])
-        if labelled and annotation.get("category_id") in chosen and not annotation.get("iscrowd"):
-            _check_length(path, annotation, len(names))
-            animals.setdefault(annotation.get("image_id"), []).append(annotation)
+        if annotation["category_id"] not in chosen or annotation.get("iscrowd"):
+            continue
+        if annotation.get("keypoints"):
+            check_animal(path, annotation, len(names))
+            if any(annotation["keypoints"][2::3]):
+                animals.setdefault(annotation["image_id"], []).append(annotation)
     known = {image["id"] for image in content["images"]}
     stray = sorted(set(animals) - known, key=str)
     if stray:
@@ -115,12 +118,7 @@ def _content(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"the annotation file {path} is not valid JSON: {error}") from error
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise DataError(f"{path} is no COCO keypoint file: it needs a list of {key!r}")
-    for image in content["images"]:
-        if not {"id", "file_name"} <= set(image):
-            raise DataError(f"{path}: an image needs 'id' and 'file_name'; one has {list(image)}")
+    check_entries(path, content)
     return content
 
 
@@ -165,14 +163,6 @@ def _image_root(path: Path, given: str | Path | None, images: list[dict]) -> Pat
     )
 
 
-def _check_length(path: Path, animal: dict, count: int) -> None:
-    if len(animal["keypoints"]) != 3 * count:
-        raise DataError(
-            f"{path}: annotation {animal.get('id')} has {len(animal['keypoints'])} numbers "
-            f"for {count} keypoints; x, y and visibility of each are wanted"
-        )
-
-
 def _record(root: Path, image: dict, animals: list[dict], count: int) -> Record:
     triples = np.array([a["keypoints"] for a in animals], np.float64).reshape(-1, count, 3)
     visibility = np.where(np.isfinite(triples).all(axis=-1), triples[..., 2], 0)
@@ -187,7 +177,7 @@ def _record(root: Path, image: dict, animals: list[dict], count: int) -> Record:
         image_id=image["id"],
         keypoints=np.where(visibility[..., None] > 0, triples[..., :2], 0).astype(np.float32),
         visibility=visibility.astype(np.uint8),
-        ids=np.array([a.get("track_id", 0) - 1 for a in animals], np.int64),
+        ids=np.array([(a.get("track_id") or 0) - 1 for a in animals], np.int64),
         boxes=boxes if has_boxes else None,
         areas=areas if (areas > 0).all() else None,
         size=(int(image["height"]), int(image["width"])) if has_size else None,

@@ -36,7 +36,7 @@ class Record:
         ids: int64 ``(N,)``.
         boxes: float32 ``(N, 4)``, or None: made of the keypoints.
         areas: float32 ``(N,)``, or None: of the keypoints' extent.
-        size: height and width; None: the file says.
+        size: height and width that the image was labelled at; None: not known.
     """
 
     name: str
@@ -117,7 +117,8 @@ class FrameDataset(Dataset):
         """Return sample `index` of the present epoch.
 
         Raises:
-            DataError: the image cannot be read, or a transform failed on it.
+            DataError: the image cannot be read, is of another size than its annotation file says,
+                or a transform failed on it.
         """
         row, who = self._items[index]
         index %= len(self._items)
@@ -145,7 +146,8 @@ class FrameDataset(Dataset):
         """Return all animals of an image, numpy ``(N, ...)`` in pixels of the original image.
 
         Raises:
-            DataError: the image is not in this part of the data set.
+            DataError: the image is not in this part of the data set, or of another size than its
+                annotation file says.
         """
         if image_id not in self._by_id:
             raise DataError(f"the {self.mode} part has no image with id {image_id}")
@@ -166,9 +168,19 @@ class FrameDataset(Dataset):
         """Return labels with boxes, labels outside the frame left out."""
         if row not in self._finished:
             record = self.records[row]
-            size = size or record.size or image_size(record.path)
+            size = size or image_size(record.path)
+            _check_size(record, size)
             self._finished[row] = _finish(record, size, self.box_margin), size
         return self._finished[row]
+
+
+def _check_size(record: Record, size: tuple[int, int]) -> None:
+    if record.size not in (None, size):
+        raise DataError(
+            f"{record.path} is {size[1]} x {size[0]} pixels, but was labelled at "
+            f"{record.size[1]} x {record.size[0]} by its annotation file: "
+            "restore the image, or correct its width and height there"
+        )
 
 
 def _finish(record: Record, size: tuple[int, int], margin: float) -> Instances:

@@ -142,6 +142,10 @@ def broken(change):
     return content
 
 
+def changed(key, **values):
+    return broken(lambda content: content[key][0].update(values))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -157,6 +161,41 @@ def broken(change):
             broken(lambda c: c["annotations"][0].update(image_id=9)),
             "an annotation is for image_id 9, which does not exist",
         ),
+        (broken(lambda c: c["images"].append(5)), "images must be a list of objects; one is 5"),
+        (broken(lambda c: c["annotations"].append(None)), "annotations must be a list of objects"),
+        (broken(lambda c: c["categories"][0].pop("id")), "a category has the id None; it must be"),
+        (broken(lambda c: c["images"].append(c["images"][0])), "two images have the id 1; give"),
+        (changed("images", id=[1]), "an image has the id [1]; it must be a whole number"),
+        (changed("images", file_name=7), "image 1 has the file_name 7; it must be a path below"),
+        (changed("images", width="64"), "image 1 has the width '64'; it must be a number of"),
+        (changed("annotations", image_id=None), "annotation 1 has the image_id None; it must"),
+        (
+            changed("categories", keypoints="ab"),
+            "category 'animal': keypoints must be a list of names, not 'ab'",
+        ),
+        (
+            changed("categories", skeleton=[[1, 99]]),
+            "category 'animal': skeleton must be pairs of the numbers 1 to 2 of its keypoints, "
+            "not [1, 99]",
+        ),
+        (changed("categories", skeleton=5), "of its keypoints, not 5"),
+        (
+            changed("annotations", keypoints=[1, 2, 0.9, 1, 2, 2]),
+            "annotation 1: a keypoint has visibility 0.9; 0 (not labelled), 1 (occluded) and 2 "
+            "(visible) are known",
+        ),
+        (changed("annotations", keypoints=[1, 2, -1, 1, 2, 2]), "has visibility -1; 0 (not"),
+        (
+            changed("annotations", keypoints=["1", "2", "2"]),
+            "annotation 1: keypoints must be numbers, not ['1', '2', '2']",
+        ),
+        (
+            changed("annotations", bbox=[1, 2, 3]),
+            "annotation 1: bbox must be x, y, width and height, not [1, 2, 3]",
+        ),
+        (changed("annotations", bbox="big"), "annotation 1: bbox must be numbers, not 'big'"),
+        (changed("annotations", area="big"), "annotation 1: area must be numbers, not 'big'"),
+        (changed("annotations", area=[1]), "annotation 1: area must be one number, not [1]"),
         (broken(lambda c: c["annotations"].clear()), "has no image with a labelled animal"),
         (
             broken(lambda c: c["categories"].append({"id": 2, "name": "o", "keypoints": ["z"]})),
@@ -172,6 +211,34 @@ def test_files_that_cannot_be_read_are_refused(tmp_path, content, message):
     with pytest.raises(DataError) as caught:
         CocoDataset(path)
     assert message in str(caught.value)
+
+
+def test_what_is_null_is_not_given(tmp_path, demo):
+    content = minimal(["a", "b"], demo.images[0])
+    first = content["annotations"][0]
+    first.update(keypoints=[5, 6, 2, None, None, None], bbox=None, area=None, track_id=None)
+    content["annotations"].append({**first, "id": 2, "keypoints": None})
+    content["categories"][0]["skeleton"] = None
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(content))
+    labels = CocoDataset(path, demo.root).annotations(1)
+    assert labels.visibility.tolist() == [[2, 0]]
+    assert labels.ids.tolist() == [-1]
+
+
+def test_an_image_of_another_size_than_the_file_says_is_refused_whoever_asks(tmp_path, demo):
+    content = minimal(["a"], demo.images[0])
+    content["images"][0].update(width=5, height=4)
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(content))
+    dataset = CocoDataset(path, demo.root)
+    for ask in (lambda: dataset.annotations(1), lambda: dataset[0]):
+        with pytest.raises(DataError) as caught:
+            ask()
+        assert str(caught.value) == (
+            f"{demo.path(demo.images[0])} is 128 x 96 pixels, but was labelled at 5 x 4 by its "
+            "annotation file: restore the image, or correct its width and height there"
+        )
 
 
 def test_a_missing_or_damaged_file_is_named(tmp_path):
