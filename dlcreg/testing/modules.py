@@ -8,10 +8,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcreg.contracts import Backbone, Size
+from dlcreg.contracts import Backbone, Head, Size
 from dlcreg.testing.devices import stays_there, to_meta
 from dlcreg.testing.results import fail, skip
-from dlcreg.testing.samples import cloned, difference, feature_maps, named, pictures, slices
+from dlcreg.testing.samples import (
+    cloned,
+    difference,
+    feature_maps,
+    labels,
+    named,
+    pictures,
+    poses,
+    slices,
+)
 from dlcreg.testing.subject import Subject
 
 _ROUNDING = 1e-4
@@ -132,8 +141,12 @@ def finite_gradients(subject: Subject) -> str:
     part = subject.build().train()
     if not any(parameter.requires_grad for parameter in part.parameters()):
         skip("it has no parameter to train")
-    outputs = named(part(inputs_of(subject)))
-    sum(tensor.float().square().mean() for tensor in outputs.values()).backward()  # type: ignore[union-attr]
+    inputs = inputs_of(subject)
+    values = [tensor.float().square().mean() for tensor in named(part(inputs)).values()]
+    if isinstance(part, Head):  # a loss may have parameters of its own
+        size = subject.options.size
+        values += part.loss(inputs, labels(poses(size, images=2)), size).values()
+    torch.stack(values).sum().backward()
     count = 0
     for name, parameter in part.named_parameters():
         if not parameter.requires_grad:
@@ -141,7 +154,7 @@ def finite_gradients(subject: Subject) -> str:
         count += 1
         if parameter.grad is None:
             fail(
-                f"has a parameter {name!r} that takes no part in its outputs",
+                f"has a parameter {name!r} that takes no part in its outputs or losses",
                 "a gradient for each parameter: with several GPUs such a one ends the run",
                 "Remove it, or set requires_grad_(False)",
             )

@@ -69,13 +69,24 @@ class FirstAnimalTwice(TwoAnimals):
 
 
 class LaplaceLoss(Loss):
-    """Negative logarithm of the likelihood under a Laplace distribution of learnt deviation."""
+    """Negative logarithm of the likelihood under a Laplace distribution of learnt deviation.
+
+    A part of the deviation is the loss's own and the same for all.
+
+    Args:
+        weight: factor of the loss.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.common = nn.Parameter(0.1 * torch.randn(()))
 
     def target_shape(self, output):
         return *output[:-1], 2
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         share, deviation = output.split([2, 1], dim=-1)
+        deviation = deviation + self.common
         error = torch.where(weight != 0, share - target, torch.zeros_like(share)).abs()
         return ((error * (-deviation).exp() + deviation) * weight).mean()
 

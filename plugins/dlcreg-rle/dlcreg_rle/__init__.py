@@ -1,0 +1,1 @@
+"""Residual log-likelihood regression for dlcreg (Li et al., 2021)."""
