@@ -27,11 +27,17 @@ class RLELoss(Loss):
     of its state dict, and is not needed to predict. The factor that would norm the product is left
     out, as in the paper; the original code weighs Q and sigma otherwise.
 
+    A flow can learn any scale. So that sigma keeps its meaning, and the likelihood that the codec
+    makes of it, the flow's gradient does not reach sigma, unlike in the paper.
+
     All is computed in float32, under autocast, too.
 
     Args:
         weight: factor of this loss in the sum of the head's losses.
         base: the density Q of an error along x or y, of scale 1.
+        anchored: the flow teaches the coordinates alone, and sigma is the scale of Q that fits the
+            errors. False: it teaches sigma, too, as in the paper; it can then take over the scale,
+            and sigma has no unit any more.
         layers: coupling layers of the flow.
         hidden: width of the flow's hidden layers.
     """
@@ -40,6 +46,7 @@ class RLELoss(Loss):
         self,
         weight: float = 1.0,
         base: Literal["laplace", "gaussian"] = "laplace",
+        anchored: bool = True,
         layers: int = 6,
         hidden: int = 64,
     ) -> None:
@@ -47,6 +54,7 @@ class RLELoss(Loss):
         if base not in ("laplace", "gaussian"):
             raise ValueError(f"base must be 'laplace' or 'gaussian', not {base!r}")
         self.base = base
+        self.anchored = anchored
         self.flow = RealNVP(layers, hidden)
 
     def target_shape(self, output: tuple[int, ...]) -> tuple[int, ...]:
@@ -69,7 +77,8 @@ class RLELoss(Loss):
             log_sigma = F.logsigmoid(logits)
             log_sigma = torch.logaddexp(log_sigma, torch.full_like(log_sigma, _LEAST))
             error = difference * (-log_sigma).exp()
-            log_flow = self.flow.log_prob(error.flatten(0, 1)).view(error.shape[:2])
+            seen = difference * (-log_sigma.detach()).exp() if self.anchored else error
+            log_flow = self.flow.log_prob(seen.flatten(0, 1)).view(error.shape[:2])
             loss = log_sigma.sum(-1) - self._log_base(error).sum(-1) - log_flow  # (B, K)
             weight = weight.float()[..., 0]
             return (loss * weight).sum() / (weight != 0).sum().clamp(min=1)

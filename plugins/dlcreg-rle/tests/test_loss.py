@@ -90,6 +90,20 @@ def test_the_flow_learns_how_errors_are_distributed():
     assert loss.flow.log_prob(torch.tensor([[-0.4, -0.4]])) > -math.log(2 * math.pi)
 
 
+@pytest.mark.parametrize("anchored", [True, False])
+def test_the_flow_teaches_sigma_only_where_nothing_anchors_it(anchored):
+    loss = RLELoss(anchored=anchored)
+    output, target, weight = inputs()
+    output.requires_grad_()
+    loss(output, target, weight).backward()
+    sigma = output.detach()[..., 2:].sigmoid()
+    error = (output.detach()[..., :2] - target).abs()
+    # of log(sigma) + error / sigma, by way of the sigmoid
+    fit = (1 / sigma - error / sigma**2) * sigma * (1 - sigma) / weight.numel()
+    apart = (output.grad[..., 2:] - fit).abs().max() / fit.abs().max()
+    assert (apart < 0.02).item() is anchored
+
+
 def test_another_base_is_refused():
     with pytest.raises(ValueError, match="base must be 'laplace' or 'gaussian', not 'cauchy'"):
         RLELoss(base="cauchy")
