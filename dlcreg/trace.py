@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dlcreg.contracts import Backbone, Head, Loss, Neck, Size
+from dlcreg.contracts import Backbone, Head, Neck, Size
 from dlcreg.errors import Problem
-from dlcreg.structures import DatasetInfo, Instances
+from dlcreg.structures import DatasetInfo
+from dlcreg.trace_heads import is_of_meta, too_many, wrong_codec, wrong_outputs
 from dlcreg.wiring.construct import BROKEN, Wiring
 
 Build = Callable[[Wiring, bool], Any]
@@ -59,7 +60,7 @@ def trace(
             wiring = Wiring()
             with torch.device(device):
                 model = build(wiring, device == "cpu")
-            if device == "meta" and any(_is_of_meta(p.message) for p in wiring.problems):
+            if device == "meta" and any(is_of_meta(p.message) for p in wiring.problems):
                 continue
             if model is BROKEN:
                 return Traced(None, wiring.problems)
@@ -67,17 +68,13 @@ def trace(
             try:
                 journey.run(model, size, device, condition)
             except Exception as error:
-                if device == "meta" and _is_of_meta(f"{type(error).__name__}: {error}"):
+                if device == "meta" and is_of_meta(f"{type(error).__name__}: {error}"):
                     continue
                 found = journey.problems() or [journey.failure(error)]
             else:
                 found = journey.problems() or _codecs(journey, num_keypoints, info)
             return Traced(model, found, wiring.built, device)
     raise AssertionError("the CPU is always tried")
-
-
-def _is_of_meta(text: str) -> bool:
-    return "meta" in text.lower() or "NotImplementedError" in text
 
 
 @dataclass
@@ -199,124 +196,18 @@ def _codecs(
         if not isinstance(visit.part, Head):
             continue
         count = num_keypoints or visit.part.num_keypoints
-        message = _wrong_outputs(visit.part, visit.output, visit.size, count)
+        message = wrong_outputs(visit.part, visit.output, visit.size, count)
         if message:
             found.append(Problem(visit.path, f"{type(visit.part).__name__} {message}"))
         elif count and visit.size != (0, 0):
-            message = _wrong_codec(visit.part, visit.output, visit.size, count)
+            message = wrong_codec(visit.part, visit.output, visit.size, count)
             if message:
                 name = type(visit.part.codec).__name__
                 found.append(Problem(f"{visit.path}.codec", f"{name} {message}"))
         limit = visit.part.codec.max_individuals
         if info is not None and limit is not None and limit < info.num_individuals:
-            found.append(Problem(f"{visit.path}.codec", _too_many(visit.part, limit, info)))
+            found.append(Problem(f"{visit.path}.codec", too_many(visit.part, limit, info)))
     return found
-
-
-def _wrong_outputs(head: Head, outputs: Any, size: Size, count: int | None) -> str:
-    if not isinstance(outputs, Mapping) or not all(isinstance(v, Tensor) for v in outputs.values()):
-        return f"must return a dict of tensors by name, not a {type(outputs).__name__}."
-    codec = type(head.codec).__name__
-    wanted = head.codec.output_channels(count) if count else dict.fromkeys(outputs, 0)
-    for name, channels in wanted.items():
-        if name not in outputs:
-            return f"gives no {name!r}, which {codec} decodes. It gives: {', '.join(outputs)}."
-        if outputs[name].dim() < 2:
-            return f"gives {name!r} the shape {tuple(outputs[name].shape)}, not (B, C, ...)."
-        real = outputs[name].shape[1]
-        if count and real != channels:
-            return (
-                f"gives {name!r} {real} channels, but {codec} speaks of {channels} for "
-                f"{count} keypoints."
-            )
-        shape = tuple(outputs[name].shape[2:])
-        if len(shape) != 2 or size == (0, 0):
-            continue
-        try:
-            expected = tuple(head.codec.map_size(size))
-        except ValueError as error:
-            return f"makes maps, but {error}."
-        if shape != expected:
-            return (
-                f"makes {name!r} of {shape[0]} x {shape[1]} cells from an image of "
-                f"{size[0]} x {size[1]}, but {codec} draws targets of {expected[0]} x "
-                f"{expected[1]}: the stride that the head tells its codec is not the real one."
-            )
-    return ""
-
-
-def _wrong_codec(head: Head, outputs: Mapping[str, Tensor], size: Size, count: int) -> str:
-    """Return what is wrong with a codec's targets for, or poses of, fitting outputs, or nothing.
-
-    Nothing is known of a codec that looks at values, which there are none of on the meta device.
-    """
-    codec = head.codec
-    device = next(iter(outputs.values())).device
-    step = "encode"
-    try:
-        with torch.no_grad(), torch.device(device):
-            targets = codec.encode(one_animal(size, count), size)
-            step = "decode"
-            poses = codec.decode(outputs, size)
-    except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        return "" if _is_of_meta(text) else f"fails in {step}: {text.splitlines()[0]}."
-    for name in codec.output_channels(count):
-        if name not in targets:
-            return f"draws no target for {name!r}. It draws: {', '.join(targets)}."
-        target, weight = (tuple(tensor.shape) for tensor in targets[name])
-        wrong = _wrong_target(head, name, target, tuple(outputs[name].shape))
-        if wrong:
-            return wrong
-        if not _broadcasts(weight, target):
-            return f"gives {name!r} a weight of shape {weight}, which {target} has no use for."
-    shape = tuple(poses.keypoints.shape)
-    if len(shape) != 4 or shape[2:] != (count, 2):
-        return f"decodes keypoints of shape {shape}, not (B, N, {count}, 2)."
-    return ""
-
-
-def _wrong_target(head: Head, name: str, target: tuple[int, ...], real: tuple[int, ...]) -> str:
-    if name not in head.losses:  # nothing compares the two, but that they speak of the same
-        fits = target[:2] == real[:2]
-        return "" if fits else f"draws a target of shape {target} for {name!r}, not {real}."
-    loss = cast(Loss, head.losses[name])
-    wanted = tuple(loss.target_shape(real))
-    if target == wanted:
-        return ""
-    what = f"draws a target of shape {target} for {name!r}, but the head gives {real}"
-    return (
-        f"{what}." if wanted == real else f"{what}, for which {type(loss).__name__} takes {wanted}."
-    )
-
-
-def one_animal(size: Size, count: int) -> Instances:
-    """Return labels of an animal in the middle of the image, on the device that torch is set to."""
-    height, width = size
-    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])
-    return Instances(
-        keypoints=middle.expand(1, 1, count, 2).clone(),
-        visibility=torch.full((1, 1, count), 2, dtype=torch.uint8),
-        boxes=torch.tensor([[[0.0, 0.0, width, height]]]),
-        areas=torch.full((1, 1), float(width * height)),
-        valid=torch.ones(1, 1, dtype=torch.bool),
-        ids=torch.zeros(1, 1, dtype=torch.int64),
-    )
-
-
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    try:
-        return tuple(torch.broadcast_shapes(shape, to)) == to
-    except RuntimeError:
-        return False
-
-
-def _too_many(head: Head, limit: int, info: DatasetInfo) -> str:
-    return (
-        f"{type(head.codec).__name__} finds {limit} animal in an image, but the data has up to "
-        f"{info.num_individuals}. Cut the animals out (view='instance' in every data set, with a "
-        "transform such as CropInstance), or take a codec for several animals."
-    )
 
 
 def _list(values: tuple[Any, ...]) -> str:

@@ -17,7 +17,7 @@ from dlcreg.contracts import Codec, Head, Loss
 from dlcreg.data.batching import collate
 from dlcreg.data.transforms.pipeline import Pipeline
 from dlcreg.errors import DlcregError
-from dlcreg.trace import one_animal
+from dlcreg.trace_heads import one_animal
 
 
 @dataclass
