@@ -14,7 +14,7 @@ from dlcreg.builder.stand_ins import StandInLoader, guesses
 from dlcreg.builder.written import written_parts
 from dlcreg.config import ConfigTree
 from dlcreg.config.options import SOURCE
-from dlcreg.contracts import Metric
+from dlcreg.contracts import Head, Metric
 from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.registry import REGISTRIES
 from dlcreg.schema.annotations import shape_of
@@ -142,6 +142,7 @@ class Plan:
             self._rehearse_evaluation(wired)
         if model is None or next(model.parameters(), None) is None:
             return self
+        self.problems += _nothing_to_learn(self.traced)
         if any(problem.path == "work_dir" for problem in self.problems):
             return self
         device = next(model.parameters()).device.type
@@ -277,6 +278,23 @@ class Plan:
         cfg = self.tree.data["model"]
         cfg = _without_weights(cfg) if bare else cfg
         return wiring.part(models(), cfg, "model", context, default_type=MODEL_TYPE)
+
+
+def _nothing_to_learn(traced: Traced | None) -> list[Problem]:
+    """Return that no head has a loss, which a training would find out at its first batch."""
+    built = {} if traced is None else traced.built
+    heads = {path: head for path, head in built.items() if isinstance(head, Head)}
+    if any(len(head.losses) or type(head).loss is not Head.loss for head in heads.values()):
+        return []
+    return [
+        Problem(
+            f"{path}.losses",
+            f"{type(head).__name__} has no losses, so that the solver has nothing to minimise. Add "
+            f"losses=dict({output}=dict(type='...')), see `dlcreg list losses`.",
+        )
+        for path, head in heads.items()
+        for output in list(head.codec.output_channels(head.num_keypoints or 1))[:1]
+    ]
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:
