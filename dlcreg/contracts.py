@@ -263,6 +263,10 @@ class Dataset(torch_data.Dataset[Sample], ABC):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose augmentation is drawn."""
 
+    def image_files(self) -> Sequence[Path]:
+        """Return the files of the images, by which parts of the data are told apart; or none."""
+        return ()
+
     def with_pipeline_of(self, other: Dataset) -> Dataset:
         """Return the same samples through the transforms of `other`, to evaluate on them."""
         view = copy.copy(self)

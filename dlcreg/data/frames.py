@@ -106,6 +106,10 @@ class FrameDataset(Dataset):
         """Names of the images, relative to the root of the data set."""
         return tuple(record.name for record in self.records)
 
+    def image_files(self) -> list[Path]:
+        """Return the files of the images."""
+        return [record.path for record in self.records]
+
     def __len__(self) -> int:
         return len(self._items)
 

@@ -69,7 +69,7 @@ def test_the_split_and_the_seed_of_the_config_reach_every_data_set(folder):
     assert len(data.train) + len(data.val) + len(data.test) == 12
     assert len(data.val) == 3
     assert {dataset.seed for dataset in (data.train, data.val, data.test)} == {7}
-    kept = load_config(tree, ["data.train.seed=3"])
+    kept = load_config(tree, ["data.train.seed=3", "data.split.seed=7"])
     assert build_data(kept).train.seed == 3
 
 

@@ -281,3 +281,39 @@ def test_parts_with_different_keypoints_are_refused(demo):
 def test_a_batch_holds_at_least_one_sample(demo, option):
     with pytest.raises(DataError, match=f"^{option} must be at least 1, not 0"):
         DataModule(PoseDataset(demo), **{option: 0})
+
+
+def test_parts_that_share_some_images_are_refused(demo):
+    train = PoseDataset(demo)
+    test = PoseDataset(demo, mode="test", split={"train_fraction": 0.5})
+    shared = sorted(set(train.images) & set(test.images))
+    says = f"{len(shared)} of the 10 images of test are images of train, too, such as "
+    with pytest.raises(DataError, match=says) as caught:
+        DataModule(train, test=test)
+    assert shared[0] in str(caught.value)
+    assert str(caught.value).endswith("if it is meant so, set data.allow_overlap=True")
+    assert DataModule(train, test=test, allow_overlap=True).test is test
+
+
+def test_images_are_the_same_by_whatever_link_they_are_reached(demo, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(demo.root, target_is_directory=True)
+    test = PoseDataset(link, mode="test", split={"train_fraction": 0.5})
+    with pytest.raises(DataError, match="of the 10 images of test are images of train"):
+        DataModule(PoseDataset(demo), test=test)
+
+
+def test_two_parts_of_the_very_same_images_are_told(demo, caplog):
+    DataModule(PoseDataset(demo), test=PoseDataset(demo))
+    assert "train and test are the same 16 images: the numbers of test say how" in caplog.text
+    assert "data.allow_overlap=True" in caplog.text
+    caplog.clear()
+    DataModule(PoseDataset(demo), test=PoseDataset(demo), allow_overlap=True)
+    assert not caplog.text
+
+
+def test_validation_images_that_nothing_uses_are_told(demo, caplog):
+    split = {"train_fraction": 0.8, "val_fraction": 0.25}
+    DataModule(PoseDataset(demo, split=split))
+    assert "4 images of the split are for validation, and nothing uses them" in caplog.text
+    assert "add data.val, or set val_fraction=0" in caplog.text
