@@ -11,7 +11,13 @@ import numpy as np
 
 from dlcreg.data.coco import read_coco
 from dlcreg.data.frames import FrameDataset, Record, View, check_seed
-from dlcreg.data.keypoints import Pairs, find_flip_pairs, resolve_name, resolve_pairs
+from dlcreg.data.keypoints import (
+    Pairs,
+    find_flip_pairs,
+    resolve_name,
+    resolve_pairs,
+    sided_without_twin,
+)
 from dlcreg.data.project import Project
 from dlcreg.data.split import Draw, Mode, Split, SplitLike, random_split
 from dlcreg.errors import DataError
@@ -209,14 +215,24 @@ def _flip_pairs(given: Sequence | None, names: tuple[str, ...]) -> Pairs:
 
 
 def _tell_without_twins(dataset: FrameDataset) -> None:
-    """Say that mirror images swap no keypoints, where nobody said that there are none to swap."""
+    """Say which keypoints mirror images do not swap, where nobody said which there are to swap."""
     mirrors = [t for t in dataset.pipeline.transforms if getattr(t, "mirrors", False)]
-    if mirrors and not dataset.info.flip_pairs:
+    names, pairs = dataset.info.keypoint_names, dataset.info.flip_pairs
+    if not mirrors:
+        return
+    if not pairs:
         logger.warning(
             "%s mirrors images, but the names of the keypoints (%s) tell of no left and right: "
             "none are swapped. Give flip_pairs=[[left, right], ...], or flip_pairs=[] if so it is",
             type(mirrors[0]).__name__,
-            ", ".join(dataset.info.keypoint_names),
+            ", ".join(names),
+        )
+    elif alone := sided_without_twin(names, pairs):
+        logger.warning(
+            "%s mirrors images, but no twin was found of %s: what looks like left or right by its "
+            "name is not swapped. Give flip_pairs=[[left, right], ...] with all pairs",
+            type(mirrors[0]).__name__,
+            ", ".join(alone),
         )
 
 

@@ -30,8 +30,23 @@ _SIDES = (
 )
 
 
+_WORD = re.compile(r"(?P<left>left)|(?P<right>right)", re.IGNORECASE)
+# any capital, or the second letter of two: wingLtip, Lear, FL, hr
+_LETTER = re.compile(
+    r"(?P<left>L|(?<=(?<![A-Za-z])[a-z])l(?![A-Za-z]))|"
+    r"(?P<right>R|(?<=(?<![A-Za-z])[a-z])r(?![A-Za-z]))"
+)
+_SIDED = re.compile(
+    r"(?i:left|right)|(?<![A-Za-z])[lLrR](?![A-Za-z])|(?<=[a-z0-9])[LR](?![a-z])|"
+    r"(?<![A-Za-z])[LR](?=[A-Z])|(?<=(?<![A-Za-z])[A-Z])[LR](?![A-Za-z])"
+)
+
+
 def find_flip_pairs(names: Sequence[str]) -> Pairs:
     """Return pairs of indices of left and right twins, as far as the names tell.
+
+    Names whose side stands within a word (``FL``, ``wingLtip``), or that differ in how they are
+    spelt, too (``lefteye``, ``right_eye``), are twins where no other name comes into question.
 
     >>> find_flip_pairs(["snout", "leftear", "rightear", "wingL", "wingR"])
     ((1, 2), (3, 4))
@@ -45,7 +60,18 @@ def find_flip_pairs(names: Sequence[str]) -> Pairs:
         if right is not None and left not in taken:
             pairs.append((left, right))
             taken |= {left, right}
-    return tuple(pairs)
+    rest = [i for i in range(len(names)) if i not in taken]
+    return tuple(sorted([*pairs, *_only_twins(rest, names)]))
+
+
+def sided_without_twin(names: Sequence[str], pairs: Pairs) -> list[str]:
+    """Return the names that look like a left or a right one and are in no pair.
+
+    >>> sided_without_twin(["leftear", "rightear", "pawL", "snout"], ((0, 1),))
+    ['pawL']
+    """
+    paired = {i for pair in pairs for i in pair}
+    return [name for i, name in enumerate(names) if i not in paired and _SIDED.search(name)]
 
 
 def _twins(name: str) -> Iterable[str]:
@@ -53,6 +79,26 @@ def _twins(name: str) -> Iterable[str]:
         for match in pattern.finditer(name):
             yield name[: match.start()] + _right(match) + name[match.end() :]
         yield pattern.sub(_right, name)
+
+
+def _only_twins(rest: Sequence[int], names: Sequence[str]) -> Iterable[tuple[int, int]]:
+    """Return pairs of names that are alike but for one side, each being the other's only one."""
+    left_of: dict[str, set[int]] = {}
+    right_of: dict[str, set[int]] = {}
+    for i in rest:
+        for side, key in _without_side(names[i]):
+            (left_of if side == "left" else right_of).setdefault(key, set()).add(i)
+    found = {(a, b) for key in left_of for a in left_of[key] for b in right_of.get(key, ())}
+    ends = [i for pair in found for i in pair]
+    return [pair for pair in found if ends.count(pair[0]) == ends.count(pair[1]) == 1]
+
+
+def _without_side(name: str) -> Iterable[tuple[str | None, str]]:
+    for match in _WORD.finditer(name):
+        bare = name[: match.start()] + "*" + name[match.end() :]
+        yield match.lastgroup, re.sub(r"[^a-z0-9*]", "", bare.lower())
+    for match in _LETTER.finditer(name):
+        yield match.lastgroup, f"{name[: match.start()]}|{name[match.end() :]}"
 
 
 def flip_index(flip_pairs: Iterable[tuple[int, int]], num_keypoints: int) -> np.ndarray:

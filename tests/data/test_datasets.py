@@ -166,6 +166,19 @@ def test_mirror_images_without_known_twins_are_told_of_once(demo, caplog, number
     assert "(snout, leftear, spine) tell of no left and right: none are swapped" in line
 
 
+def test_keypoints_that_look_sided_but_have_no_twin_are_told_of(maker, caplog):
+    maker.write_config(bodyparts=["leftear", "rightear", "pawL", "FR", "nose"])
+    maker.labels()
+    PoseDataset(maker.root, [Flip(0.5)])
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == (
+        "Flip mirrors images, but no twin was found of pawL, FR: what looks like left or right by "
+        "its name is not swapped. Give flip_pairs=[[left, right], ...] with all pairs"
+    )
+    PoseDataset(maker.root, [Flip(0.5)], flip_pairs=[["leftear", "rightear"]])
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_mirror_images_are_not_told_of_where_twins_are_known_or_said_to_be_none(
     demo, caplog, number

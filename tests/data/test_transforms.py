@@ -292,6 +292,16 @@ def test_impossible_arguments_are_refused(make, message):
         (["L_paw", "R_paw", "LHip", "RHip"], [("L_paw", "R_paw"), ("LHip", "RHip")]),
         (["paw.l", "paw.r"], [("paw.l", "paw.r")]),
         (["left_top_left", "right_top_right"], [("left_top_left", "right_top_right")]),
+        (["FL", "FR", "HL", "HR"], [("FL", "FR"), ("HL", "HR")]),
+        (["fr_paw", "fl_paw"], [("fl_paw", "fr_paw")]),
+        (["Lear", "Rear"], [("Lear", "Rear")]),
+        (
+            ["lefteye", "right_eye", "leftEar", "RightEar"],
+            [("lefteye", "right_eye"), ("leftEar", "RightEar")],
+        ),
+        (["wingLtip", "wingRtip"], [("wingLtip", "wingRtip")]),
+        (["left_eye", "right_eye", "LeftEye"], [("left_eye", "right_eye")]),
+        (["lefteye", "right_eye", "Right.Eye"], []),
         (["leftover", "snout", "lear", "rear", "Ball", "Barr"], []),
     ],
 )
