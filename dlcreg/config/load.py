@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def load_config(
         The values, each with the place where it is written.
 
     Raises:
-        ConfigError: a file is missing or cannot be read, or an option makes no sense.
+        ConfigError: it is none of these, a file is missing or cannot be read, or an option makes no
+            sense.
     """
     if isinstance(source, ConfigTree):
         tree = ConfigTree(source.data, source.filename, source.origins)
@@ -49,6 +51,8 @@ def load_config(
         tree = ConfigTree(plain(source.to_dict()))
     elif isinstance(source, Mapping):
         tree = ConfigTree(source)
+    elif not isinstance(source, (str, PathLike)):
+        raise ConfigError(f"a config is a dict or the path of a file, not {source!r}")
     else:
         path = Path(source).expanduser()
         data, origins = _load(path, (), None)

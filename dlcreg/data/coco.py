@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,8 @@ def read_coco(
         DataError: the file is missing, damaged or not of this format; the categories have
             different keypoints; the images are not found.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise DataError(f"annotation_file must be the path of a COCO file, not {path!r}")
     path = Path(path)
     content = _content(path)
     chosen = _categories(path, content["categories"], categories)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from dlcreg.data.coco import read_coco
-from dlcreg.data.frames import FrameDataset, Record, View, check_seed
+from dlcreg.data.frames import FrameDataset, Record, View
 from dlcreg.data.keypoints import (
     Pairs,
     find_flip_pairs,
@@ -19,7 +19,7 @@ from dlcreg.data.keypoints import (
     sided_without_twin,
 )
 from dlcreg.data.project import Project
-from dlcreg.data.split import Draw, Mode, Split, SplitLike, random_split
+from dlcreg.data.split import Draw, Mode, Split, SplitLike, check_seed, random_split
 from dlcreg.errors import DataError
 from dlcreg.registry import DATASETS
 from dlcreg.schema import Deferred
@@ -282,6 +282,11 @@ def _split(given: SplitLike, draw: Any, seed: int) -> Split:
         return given
     if isinstance(given, (str, Path)):
         return Split.load(given)
+    if given is not None and not isinstance(given, Mapping):
+        raise DataError(
+            f"split must be a Split, the path of one, or a dict that says how to draw one, "
+            f"not {given!r}"
+        )
     options: dict[str, Any] = {"seed": seed, **(given or {})}
     unknown = sorted(set(options) - set(Draw.__annotations__))
     if unknown:

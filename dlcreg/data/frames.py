@@ -238,12 +238,6 @@ def _rows(instances: Instances, rows: Any) -> Instances:
     )
 
 
-def check_seed(seed: int) -> None:
-    """Refuse a seed that numpy would refuse later."""
-    if seed < 0:
-        raise DataError(f"seed must not be negative: {seed}")
-
-
 def _check_files(records: Sequence[Record]) -> None:
     missing = [record.path for record in records if not record.path.is_file()]
     if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +52,8 @@ class Project:
     """
 
     def __init__(self, root: str | Path) -> None:
+        if not isinstance(root, (str, PathLike)):
+            raise ProjectError(f"a project is given by the path of its folder, not by {root!r}")
         root = Path(root).expanduser()
         self.root = root.parent if root.name == "config.yaml" else root
         self.config = read_config(self.root)
@@ -106,7 +109,8 @@ class Project:
             by: ``video`` keeps the images of a video together.
 
         Raises:
-            DataError: a fraction is out of range, or there are too few images or videos.
+            DataError: a fraction or the seed is out of range or no number, or there are too few
+                images or videos.
         """
         if train_fraction is None:
             stated = self.config.get("TrainingFraction")

@@ -7,6 +7,7 @@ import json
 import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -144,8 +145,13 @@ def random_split(
         project: name kept in the split.
 
     Raises:
-        DataError: a fraction is out of range, or there are too few images or groups.
+        DataError: a fraction or the seed is out of range or no number, or there are too few images
+            or groups.
     """
+    check_seed(seed)
+    for name, value in (("train_fraction", train_fraction), ("val_fraction", val_fraction)):
+        if not isinstance(value, Real):
+            raise DataError(f"{name} must be a number, not {value!r}")
     if not 0 < train_fraction <= 1:
         raise DataError(f"train_fraction must be above 0 and at most 1, not {train_fraction}")
     if not 0 <= val_fraction < 1:
@@ -173,6 +179,18 @@ def random_split(
         return tuple(sorted((n for group in part for n in group), key=rank.__getitem__))
 
     return Split(named(train), named(val), named(test), project=project)
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that numpy would refuse later.
+
+    Raises:
+        DataError: it is negative, or no whole number.
+    """
+    if not isinstance(seed, Integral):
+        raise DataError(f"seed must be a whole number, not {seed!r}")
+    if seed < 0:
+        raise DataError(f"seed must not be negative: {seed}")
 
 
 def _divide(

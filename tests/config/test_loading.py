@@ -286,6 +286,11 @@ def test_a_file_that_is_not_there_is_named_with_its_likely_neighbour(write):
         load_config("nowhere/config.py")
 
 
+def test_what_is_no_config_at_all_is_refused():
+    with pytest.raises(ConfigError, match="a config is a dict or the path of a file, not None"):
+        load_config(None)
+
+
 def test_bytes_that_are_no_text_are_refused(write):
     write("a.yaml", "").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"^a.yaml cannot be read: "):

@@ -242,6 +242,10 @@ def test_an_image_of_another_size_than_the_file_says_is_refused_whoever_asks(tmp
 
 
 def test_a_missing_or_damaged_file_is_named(tmp_path):
+    with pytest.raises(
+        DataError, match="annotation_file must be the path of a COCO file, not None"
+    ):
+        CocoDataset(None)
     with pytest.raises(DataError, match=r"there is no annotation file .*no\.json"):
         CocoDataset(tmp_path / "no.json")
     path = tmp_path / "half.json"

@@ -255,6 +255,12 @@ def test_unique_body_parts_can_be_learned_on_their_own(maker):
         ),
         ({"split": Split(())}, "the train part of the split has no images"),
         ({"seed": -1}, "seed must not be negative"),
+        ({"seed": "a"}, "seed must be a whole number, not 'a'"),
+        ({"split": {"seed": 1.5}}, "seed must be a whole number, not 1.5"),
+        ({"split": {"seed": -1}}, "seed must not be negative: -1"),
+        ({"split": {"train_fraction": "0.8"}}, "train_fraction must be a number, not '0.8'"),
+        ({"split": {"val_fraction": None}}, "val_fraction must be a number, not None"),
+        ({"split": 5}, "split must be a Split, the path of one, or a dict that says how to"),
         ({"cache": -1}, "cache is a number of bytes, not -1"),
     ],
 )

@@ -213,6 +213,7 @@ def refused(root) -> str:
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path):
+    assert refused(None) == "a project is given by the path of its folder, not by None"
     assert refused(tmp_path / "no") == f"there is no project folder {tmp_path / 'no'}"
     assert refused(tmp_path) == f"{tmp_path} is no DeepLabCut project: it has no config.yaml"
 
