@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlcreg.data.frames import inside
 from dlcreg.data.images import image_size
 
 if TYPE_CHECKING:
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 class _CocoWriter:
     annotations: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, image_id: int, category: int, points: np.ndarray, track: int | None) -> None:
-        labelled = np.isfinite(points).all(axis=-1)
+    def add(
+        self,
+        image_id: int,
+        category: int,
+        points: np.ndarray,
+        labelled: np.ndarray,
+        track: int | None,
+    ) -> None:
         if not labelled.any():
             return
         low, high = points[labelled].min(axis=0), points[labelled].max(axis=0)
@@ -44,6 +51,8 @@ class _CocoWriter:
 def coco_of(project: Project, names: Sequence[str]) -> dict[str, Any]:
     """Return the labels of some images as a COCO keypoint data set.
 
+    Labels outside their image are none, as in a data set.
+
     Args:
         project: whose labels.
         names: of images of the project.
@@ -54,12 +63,14 @@ def coco_of(project: Project, names: Sequence[str]) -> dict[str, Any]:
     number = {name: i for i, name in enumerate(project.images)}
     writer, images = _CocoWriter(), []
     for image_id, name in enumerate(names, start=1):
-        height, width = image_size(project.path(name))
+        height, width = size = image_size(project.path(name))
         images.append({"id": image_id, "file_name": name, "width": width, "height": height})
         row = number[name]
         for who, points in enumerate(project.keypoints[row], start=1):
-            writer.add(image_id, 1, points, who if project.multianimal else None)
-        writer.add(image_id, 2, project.unique_keypoints[row], None)
+            track = who if project.multianimal else None
+            writer.add(image_id, 1, points, inside(points, size), track)
+        unique = project.unique_keypoints[row]
+        writer.add(image_id, 2, unique, inside(unique, size), None)
     index = {name: i for i, name in enumerate(project.bodyparts, start=1)}
     categories = [_category(1, "animal", project.bodyparts)]
     categories[0]["skeleton"] = [[index[a], index[b]] for a, b in project.skeleton]

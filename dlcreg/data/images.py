@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from dlcreg.errors import DataError
 
 _EXIF_ORIENTATION = 0x0112
+_PNG_SIGNATURE = 8  # bytes before the first chunk
 _ROTATED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,6 +33,7 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as file:
+            file.load()
             turn = _ROTATED.get(_orientation(file))
             image: Image.Image = file if turn is None else file.transpose(turn)
             if image.mode.startswith("I") or image.mode == "F":
@@ -56,6 +58,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
     try:
         with Image.open(path) as file:
             width, height = file.size
+            if file.format == "PNG":
+                _read_late_exif(file)
             return (width, height) if _orientation(file) in (5, 6, 7, 8) else (height, width)
     except FileNotFoundError as error:
         raise DataError(f"there is no image {path}") from error
@@ -64,8 +68,26 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 def _orientation(file: Image.Image) -> int:
-    # frames of a video have no tag: PNG files are not searched for one, which costs a full read
-    return 1 if file.format == "PNG" else int(file.getexif().get(_EXIF_ORIENTATION, 1))
+    if file.format != "PNG":
+        return int(file.getexif().get(_EXIF_ORIENTATION, 1))
+    # OpenCV obeys the eXIf chunk of a PNG file, and no text that holds the same
+    exif = Image.Exif()
+    exif.load(file.info.get("exif", b""))
+    return int(exif.get(_EXIF_ORIENTATION, 1))
+
+
+def _read_late_exif(file: Image.Image) -> None:
+    """Find the tags of a PNG file that stand behind its pixels, without decoding these."""
+    stream = file.fp
+    if "exif" in file.info or stream is None:
+        return
+    stream.seek(_PNG_SIGNATURE)
+    while len(head := stream.read(8)) == 8:
+        length = int.from_bytes(head[:4], "big")
+        if head[4:] == b"eXIf":
+            file.info["exif"] = stream.read(length)
+            return
+        stream.seek(length + 4, 1)  # 4 bytes of checksum
 
 
 def _deep_to_rgb(values: np.ndarray, path: str | Path) -> np.ndarray:

@@ -128,7 +128,8 @@ class Project:
         """Return a COCO keypoint data set, which pycocotools loads and JSON holds.
 
         ``file_name`` is relative to the project. Boxes and areas are the extent of the labelled
-        keypoints. Unique body parts are a category of their own.
+        keypoints. Labels outside their image are none. Unique body parts are a category of their
+        own.
 
         Args:
             images: names of images; all by default.

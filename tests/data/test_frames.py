@@ -57,6 +57,22 @@ def test_the_orientation_of_a_camera_is_obeyed_as_opencv_does(tmp_path, orientat
     assert np.abs(image.astype(int) - expected).mean() < 3
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("late", [False, True])
+def test_the_orientation_of_a_png_file_is_obeyed_as_opencv_does(tmp_path, orientation, late):
+    path = tmp_path / "photo.png"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(PIXELS).save(path, exif=exif)
+    whole = path.read_bytes()
+    if late:  # behind the pixels, where some programs add it
+        start, end = whole.index(b"eXIf") - 4, whole.index(b"IDAT") - 4
+        path.write_bytes(whole[:start] + whole[end:-12] + whole[start:end] + whole[-12:])
+    image = read_image(path)
+    np.testing.assert_array_equal(image, cv2.imread(str(path))[:, :, ::-1])
+    assert image_size(path) == image.shape[:2]
+
+
 def test_damaged_images_are_named(tmp_path):
     for name in ("a.png", "a.jpg"):
         cv2.imwrite(str(tmp_path / name), np.kron(PIXELS, np.ones((9, 9, 1), np.uint8)))

@@ -403,3 +403,14 @@ def test_to_coco_takes_chosen_images(openfield):
     assert coco["images"][0]["width"] == 640
     with pytest.raises(DataError, match="has no labels for labeled-data/x"):
         openfield.to_coco(["labeled-data/x"])
+
+
+def test_to_coco_leaves_out_labels_outside_the_image(maker):
+    values = np.full((2, 6), 20.0)
+    values[0, :2] = 1e6, 5
+    values[1, :] = -40
+    maker.labels(values=values)
+    (animal,) = Project(maker.root).to_coco()["annotations"]
+    assert animal["keypoints"] == [0, 0, 0, 20, 20, 2, 20, 20, 2]
+    assert animal["bbox"] == [20, 20, 1, 1]
+    assert (animal["image_id"], animal["num_keypoints"]) == (1, 2)
