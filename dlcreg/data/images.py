@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dlcreg.errors import DataError
 
@@ -76,7 +76,7 @@ def _orientation(file: Image.Image) -> int:
     return int(exif.get(_EXIF_ORIENTATION, 1))
 
 
-def _read_late_exif(file: Image.Image) -> None:
+def _read_late_exif(file: ImageFile.ImageFile) -> None:
     """Find the tags of a PNG file that stand behind its pixels, without decoding these."""
     stream = file.fp
     if "exif" in file.info or stream is None:
