@@ -34,6 +34,11 @@ _OKS_SIGMA = 0.1  # DeepLabCut's for every keypoint
 class PoseDataset(FrameDataset):
     """A part of a DeepLabCut project.
 
+    A torch data set of `Sample`, whose arrays are its own. In a `DataLoader` it needs
+    ``collate_fn=dlcreg.collate``, for torch does not know samples, and `set_epoch` before each
+    epoch, without which every epoch repeats the same augmentation (workers that stay,
+    ``persistent_workers=True``, never hear of it).
+
     Args:
         project: the project, or its folder.
         transform: what happens to a sample: a list of TRANSFORMS (dicts or objects), an
@@ -99,7 +104,7 @@ class PoseDataset(FrameDataset):
 
 @DATASETS.register_module()
 class CocoDataset(FrameDataset):
-    """Images and animals of a COCO keypoint file.
+    """Images and animals of a COCO keypoint file; for a `DataLoader` see `PoseDataset`.
 
     Args:
         annotation_file: JSON in COCO's format.

@@ -114,11 +114,11 @@ class FrameDataset(Dataset):
         return len(self._items)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose augmentation is drawn."""
+        """Choose the epoch whose augmentation is drawn; without it every epoch is the first."""
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> Sample:
-        """Return sample `index` of the present epoch.
+        """Return sample `index` of the present epoch; its arrays may be written to.
 
         Raises:
             DataError: the image cannot be read, is of another size than its annotation file says,
@@ -159,7 +159,7 @@ class FrameDataset(Dataset):
         return _rows(labels, np.arange(len(labels)))
 
     def image(self, image_id: int) -> np.ndarray:
-        """Return the original image, uint8 ``(H, W, 3)`` RGB.
+        """Return the original image, uint8 ``(H, W, 3)`` RGB, not to be written to.
 
         Raises:
             DataError: it is not in this part of the data set, or cannot be read.

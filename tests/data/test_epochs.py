@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from dlcreg.contracts import Transform
 from dlcreg.data.batching import collate
@@ -103,6 +104,19 @@ def test_the_last_batch_is_dropped_only_where_asked(dataset):
     assert [len(batch) for batch in kept.epoch(0)] == [5, 5, 5, 1]
     assert [len(batch) for batch in dropped.epoch(0)] == [5, 5, 5]
     assert len(EpochLoader(dataset, 50, drop_last=True)) == 1
+
+
+def test_a_plain_loader_of_torch_draws_another_augmentation_for_each_epoch(dataset):
+    loader = DataLoader(dataset, batch_size=4, collate_fn=collate)
+
+    def epoch(number):
+        dataset.set_epoch(number)
+        return list(loader)
+
+    first, second, again = epoch(0), epoch(1), epoch(0)
+    assert len(first) == 4
+    assert all(same(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(same(a, b) for a, b in zip(first, second, strict=True))
 
 
 class Broken(Transform):
