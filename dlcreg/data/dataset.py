@@ -11,13 +11,14 @@ import numpy as np
 
 from dlcreg.data.coco import read_coco
 from dlcreg.data.frames import FrameDataset, Record, View
-from dlcreg.data.keypoints import (
-    Pairs,
-    find_flip_pairs,
-    resolve_name,
-    resolve_pairs,
-    sided_without_twin,
+from dlcreg.data.keypoint_options import (
+    check_names,
+    chosen_pairs,
+    chosen_sigmas,
+    chosen_skeleton,
+    tell_without_twins,
 )
+from dlcreg.data.keypoints import resolve_name
 from dlcreg.data.project import Project
 from dlcreg.data.split import Draw, Mode, Split, SplitLike, check_seed, random_split
 from dlcreg.errors import DataError
@@ -26,8 +27,6 @@ from dlcreg.schema import Deferred
 from dlcreg.structures import DatasetInfo
 
 logger = logging.getLogger("dlcreg")
-
-_OKS_SIGMA = 0.1  # DeepLabCut's for every keypoint
 
 
 @DATASETS.register_module()
@@ -87,10 +86,10 @@ class PoseDataset(FrameDataset):
         everything, individuals, names = _chosen(self.project, keypoint_names)
         info = DatasetInfo(
             keypoint_names=names,
-            skeleton=_skeleton(skeleton, self.project.skeleton, names),
-            flip_pairs=_flip_pairs(flip_pairs, names),
+            skeleton=chosen_skeleton(skeleton, self.project.skeleton, names),
+            flip_pairs=chosen_pairs(flip_pairs, names),
             num_individuals=len(individuals),
-            sigmas=_sigmas(sigmas, len(names)),
+            sigmas=chosen_sigmas(sigmas, len(names)),
             individuals=individuals,
         )
         self.split = _split(split, self.project.train_test_split, seed)
@@ -99,7 +98,7 @@ class PoseDataset(FrameDataset):
         records = _existing(records, missing_images)
         super().__init__(records, info, transform, mode, view, box_margin, seed, cache)
         if flip_pairs is None:
-            _tell_without_twins(self)
+            tell_without_twins(self)
 
 
 @DATASETS.register_module()
@@ -152,14 +151,16 @@ class CocoDataset(FrameDataset):
         check_seed(seed)
         file = read_coco(annotation_file, image_root, categories)
         chosen = file.keypoint_names if keypoint_names is None else tuple(keypoint_names)
-        _check_names(chosen)
+        check_names(chosen)
         axis = [resolve_name(name, file.keypoint_names, "keypoint_names") for name in chosen]
         info = DatasetInfo(
             keypoint_names=chosen,
-            skeleton=_skeleton(skeleton, file.skeleton, chosen),
-            flip_pairs=_flip_pairs(flip_pairs, chosen),
+            skeleton=chosen_skeleton(skeleton, file.skeleton, chosen),
+            flip_pairs=chosen_pairs(flip_pairs, chosen),
             num_individuals=max((len(record.ids) for record in file.records), default=1),
-            sigmas=_sigmas(sigmas, len(chosen), file.sigmas and [file.sigmas[i] for i in axis]),
+            sigmas=chosen_sigmas(
+                sigmas, len(chosen), file.sigmas and [file.sigmas[i] for i in axis]
+            ),
         )
         records = [file.with_keypoints(record, axis) for record in file.records]
         names = [record.name for record in records]
@@ -178,7 +179,7 @@ class CocoDataset(FrameDataset):
         records = _existing(records, missing_images)
         super().__init__(records, info, transform, mode, view, box_margin, seed, cache)
         if flip_pairs is None:
-            _tell_without_twins(self)
+            tell_without_twins(self)
 
 
 # -- keypoints ---------------------------------------------------------------------------------
@@ -189,7 +190,7 @@ def _chosen(
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Return labels ``(I, A, K, 2)`` with names of the A and of the K axis."""
     names = project.bodyparts if keypoint_names is None else tuple(keypoint_names)
-    _check_names(names)
+    check_names(names)
     if all(name in project.unique_bodyparts for name in names):
         axis = [project.unique_bodyparts.index(name) for name in names]
         return project.unique_keypoints[:, None, axis], ("single",), names
@@ -201,59 +202,6 @@ def _chosen(
         )
     axis = [resolve_name(name, project.bodyparts, "keypoint_names") for name in names]
     return project.keypoints[:, :, axis], project.individuals, names
-
-
-def _check_names(names: Sequence[str]) -> None:
-    if len(set(names)) < len(names) or not names:
-        raise DataError(f"keypoint_names must name each keypoint once: {', '.join(names)}")
-
-
-def _flip_pairs(given: Sequence | None, names: tuple[str, ...]) -> Pairs:
-    if given is None:
-        return find_flip_pairs(names)
-    pairs = resolve_pairs(given, names, "flip_pairs")
-    flat = [i for pair in pairs for i in pair]
-    twice = [i for i in flat if flat.count(i) > 1]
-    if twice:
-        raise DataError(f"flip_pairs: {names[twice[0]]!r} stands in two places; it has one twin")
-    return pairs
-
-
-def _tell_without_twins(dataset: FrameDataset) -> None:
-    """Say which keypoints mirror images do not swap, where nobody said which there are to swap."""
-    mirrors = [t for t in dataset.pipeline.transforms if getattr(t, "mirrors", False)]
-    names, pairs = dataset.info.keypoint_names, dataset.info.flip_pairs
-    if not mirrors:
-        return
-    if not pairs:
-        logger.warning(
-            "%s mirrors images, but the names of the keypoints (%s) tell of no left and right: "
-            "none are swapped. Give flip_pairs=[[left, right], ...], or flip_pairs=[] if so it is",
-            type(mirrors[0]).__name__,
-            ", ".join(names),
-        )
-    elif alone := sided_without_twin(names, pairs):
-        logger.warning(
-            "%s mirrors images, but no twin was found of %s: what looks like left or right by its "
-            "name is not swapped. Give flip_pairs=[[left, right], ...] with all pairs",
-            type(mirrors[0]).__name__,
-            ", ".join(alone),
-        )
-
-
-def _skeleton(given: Sequence | None, known: Sequence, names: tuple[str, ...]) -> Pairs:
-    if given is not None:
-        return resolve_pairs(given, names, "skeleton")
-    return tuple((names.index(a), names.index(b)) for a, b in known if a in names and b in names)
-
-
-def _sigmas(
-    given: Sequence[float] | None, count: int, known: Sequence[float] | None = None
-) -> tuple[float, ...]:
-    sigmas = tuple(float(s) for s in given or known or [_OKS_SIGMA] * count)
-    if len(sigmas) != count or min(sigmas) <= 0:
-        raise DataError(f"sigmas must be {count} positive numbers, one for each keypoint")
-    return sigmas
 
 
 # -- records -----------------------------------------------------------------------------------

@@ -245,6 +245,7 @@ def test_unique_body_parts_can_be_learned_on_their_own(maker):
         ({"flip_pairs": ["leftear"]}, "flip_pairs must be pairs of keypoints, not 'leftear'"),
         ({"skeleton": [[0, 9]]}, "skeleton: there is no keypoint 9; there are 6"),
         ({"sigmas": [0.1]}, "sigmas must be 6 positive numbers, one for each keypoint"),
+        ({"sigmas": [float("nan")] * 6}, "sigmas must be 6 positive numbers"),
         ({"mode": "validate"}, "mode must be 'train', 'val' or 'test', not 'validate'"),
         ({"view": "crop"}, "view must be 'image' or 'instance', not 'crop'"),
         ({"split": {"fraction": 0.5}}, "split takes no 'fraction'; it takes train_fraction"),
