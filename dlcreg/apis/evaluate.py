@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -39,6 +42,10 @@ from dlcreg.wiring import parts_of
 
 logger = logging.getLogger("dlcreg")
 
+PROVENANCE = "provenance.json"
+
+_TRIED = 8  # samples: a flip of half of them is missed once in 256 times
+
 
 def evaluate(
     config: ConfigSource | None,
@@ -55,8 +62,10 @@ def evaluate(
     """Measure a checkpoint on the train, the validation and the test part of the data.
 
     Writes ``evaluation/metrics.json``, ``per_keypoint.csv``, ``provenance.json`` and pictures of
-    the best and the worst frames into the work dir. Each image is in the part in which it was in
-    training, whatever was labelled since, unless `split` or the config says another split.
+    the best and the worst frames into the work dir; into ``evaluation_2`` and so on where the
+    former hold numbers of another checkpoint, config or split. Each image is in the part in which
+    it was in training, whatever was labelled since, unless `split` or the config says another
+    split.
 
     Args:
         config: a config; None for the one that the checkpoint carries.
@@ -99,16 +108,27 @@ def evaluate(
     model = build_model(tree, pretrained=False, **data.info.wiring())
     checkpoints.load_weights(model, checkpoints.weights_of(state), str(checkpoint))
     model.to(choose_device(device or tree.get("solver.device")))
-    return evaluate_model(tree, model, data, checkpoint, work_dir)
+    folder = evaluation_folder(work_dir, tree, data, checkpoint)
+    return evaluate_model(tree, model, data, checkpoint, folder)
 
 
 def evaluate_model(
-    tree: ConfigTree, model: nn.Module, data: DataModule, checkpoint: Path, work_dir: Path
+    tree: ConfigTree, model: nn.Module, data: DataModule, checkpoint: Path, folder: Path
 ) -> Result:
-    """Measure a built model on the device that it is on, and write the results; see `evaluate`."""
+    """Measure a built model on the device that it is on, and write the results; see `evaluate`.
+
+    Args:
+        tree: the config.
+        model: with its weights.
+        data: what it is measured on.
+        checkpoint: where its weights are from.
+        folder: where the results go, in the work dir.
+    """
     settings: Evaluation = build_evaluation(tree, **data.info.wiring())
-    precision = tree.get("solver.precision", "fp32")
-    folder = work_dir / "evaluation"
+    precision, work_dir = tree.get("solver.precision", "fp32"), folder.parent
+    # first, so that an evaluation that is cut short is known for what it is
+    measured = measured_things(tree, data, checkpoint, work_dir)
+    write_text(folder / PROVENANCE, provenance(tree, model, data, settings, measured=measured))
     metrics: dict[str, dict[str, Any]] = {}
     predictions: dict[str, Predictions] = {}
     parts = evaluated_parts(data)
@@ -125,35 +145,94 @@ def evaluate_model(
         predictions[name] = found
     write_metrics(folder, {part: _tabled(values) for part, values in metrics.items()})
     write_keypoint_table(folder, metrics)
-    write_text(folder / "provenance.json", provenance(tree, model, data, settings))
     pictures = _curves(work_dir)
     for name in ("test",) if "test" in parts else tuple(parts)[-1:]:
         pictures += draw_extremes(
             folder, name, parts[name], predictions[name], settings.pictures, settings.pcutoff
         )
-    return Result(metrics, work_dir, checkpoint, pictures)
+    return Result(metrics, work_dir, checkpoint, pictures, folder=folder)
 
 
-def provenance(tree: ConfigTree, *objects: Any) -> str:
-    """Return as JSON what a result is made of: versions, config, and the origin of every part."""
+def provenance(tree: ConfigTree, *objects: Any, **more: Any) -> str:
+    """Return as JSON what a result is made of: versions, config, the origin of every part, more."""
     content = {
         "dlcreg": own_version(),
         "torch": str(torch.__version__),
         "parts": [asdict(part) for part in parts_of(*objects)],
         "config": portable(tree.data),
+        **more,
     }
     return json.dumps(content, indent=2, default=str) + "\n"
+
+
+def measured_things(
+    tree: ConfigTree, data: DataModule, checkpoint: Path, work_dir: Path
+) -> dict[str, Any]:
+    """Return what the numbers of an evaluation depend on, as plain values; the device is none."""
+    config, split = portable(tree.data), getattr(data.train, "split", None)
+    solver = config.get("solver") or {}
+    near = checkpoint.resolve().parent == work_dir.resolve()  # a work dir may be moved
+    return {
+        "checkpoint": checkpoint.name if near else str(checkpoint.resolve()),
+        "model": config.get("model"),
+        "data": {key: value for key, value in config["data"].items() if key != "split"},
+        "split": portable(asdict(split)) if isinstance(split, Split) else None,
+        "evaluation": config.get("evaluation"),
+        "solver": {key: solver.get(key) for key in ("metrics", "precision")},
+    }
+
+
+def evaluation_folder(work_dir: Path, tree: ConfigTree, data: DataModule, checkpoint: Path) -> Path:
+    """Return the first of ``evaluation``, ``evaluation_2``, ... without numbers of something else.
+
+    Args:
+        work_dir: where it is.
+        tree: the config.
+        data: what is measured on.
+        checkpoint: what is measured.
+    """
+    measured = measured_things(tree, data, checkpoint, work_dir)
+    names = (f"evaluation_{number}" if number > 1 else "evaluation" for number in count(1))
+    folders = (work_dir / name for name in names)
+    return next(f for f in folders if not f.exists() or _known_of(f) == measured)
+
+
+def _known_of(folder: Path) -> Any:
+    """Return what was measured in a folder; None where it does not say so."""
+    try:
+        return json.loads((folder / PROVENANCE).read_text(encoding="utf-8")).get("measured")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def evaluated_parts(data: DataModule) -> dict[str, Dataset]:
     """Return the parts to measure; the training images go through the test's transforms."""
     plain = data.test or data.val
+    if plain is None and _is_random(data.train):
+        logger.warning(
+            "there are no test and no validation images: the training images are measured as they "
+            "are augmented, which is random. Give data.test or data.val (their transforms count), "
+            "or the evaluation a data.train.transform without augmentation"
+        )
     parts = {"train": data.train.with_pipeline_of(plain) if plain is not None else data.train}
     if data.val is not None:
         parts["val"] = data.val
     if data.test is not None:
         parts["test"] = data.test
     return parts
+
+
+def _is_random(dataset: Dataset) -> bool:
+    """Whether the first samples of a data set differ from epoch to epoch."""
+    drawn = []
+    for epoch in range(2):
+        view = copy.copy(dataset)
+        view.set_epoch(epoch)
+        drawn.append([view[i] for i in range(min(_TRIED, len(view)))])
+    return any(
+        not (np.array_equal(a.image, b.image) and np.array_equal(a.matrix, b.matrix))
+        for a, b in zip(*drawn, strict=True)
+    )
 
 
 def _tabled(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Result:
         checkpoint: the weights that were evaluated.
         pictures: PNG files to look at.
         project: the generated project, for the demo.
+        folder: where in the work dir metrics and pictures are.
     """
 
     metrics: dict[str, dict[str, Any]]
@@ -39,6 +40,7 @@ class Result:
     checkpoint: Path
     pictures: list[Path] = field(default_factory=list)
     project: Path | None = None
+    folder: Path | None = None
 
 
 def write_metrics(folder: Path, metrics: Mapping[str, Mapping[str, Any]]) -> Path:

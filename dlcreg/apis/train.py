@@ -75,7 +75,7 @@ def train(
     result = graph.solver.fit(overwrite)
     state = checkpoints.load(result)
     checkpoints.load_weights(graph.model, checkpoints.weights_of(state), str(result))
-    return evaluate_model(tree, graph.model, graph.data, result, folder)
+    return evaluate_model(tree, graph.model, graph.data, result, folder / "evaluation")
 
 
 class _Identity(Hook):

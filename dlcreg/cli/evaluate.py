@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     settings.setdefault("work_dir", None)
     result = evaluate(args.config, Path(args.checkpoint), **settings)
     print_metrics(result.metrics)
-    print(f"\nresults: {result.work_dir}")
+    print(f"\nresults: {result.folder}")
     for picture in result.pictures:
         print(f"         {picture}")
     return 0

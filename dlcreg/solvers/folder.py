@@ -21,7 +21,7 @@ BEST = "best.pth"
 _LEFTOVERS = (".epoch_*.pth", ".best-*.pth")
 """What a run that was killed while it wrote a checkpoint leaves behind, see `written_whole`."""
 
-_RESULTS = ("tensorboard", "evaluation", "metrics.csv", "learning_curves.png")
+_RESULTS = ("tensorboard", "evaluation", "evaluation_[0-9]*", "metrics.csv", "learning_curves.png")
 """What else a run writes that would be taken for the next run's."""
 
 _SNAPSHOT = re.compile(r"epoch_(\d+)(?:_iter_(\d+))?\.pth")
@@ -130,7 +130,7 @@ def claim(folder: str | Path, resumed_from: Path | None, overwrite: bool) -> Non
             f"{folder} holds a run already ({old[0].name}). Go on with it (--resume), choose "
             "another work dir, or throw it away (--overwrite)."
         )
-    for path in [*old, *(folder / name for name in _RESULTS)]:
+    for path in [*old, *(path for pattern in _RESULTS for path in folder.glob(pattern))]:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -177,6 +177,47 @@ def test_a_resumed_run_notes_the_config_that_it_went_on_with(project, tmp_path):
     assert "max_epochs=2" in (tmp_path / "run/config.py").read_text()
 
 
+def test_numbers_of_other_things_go_to_a_folder_of_their_own(project, tmp_path):
+    first = train(config(project), work_dir=tmp_path / "run")
+
+    def folder(**changes):
+        return evaluate(None, first.checkpoint, **changes).folder.name
+
+    assert folder(device="cpu", seed=3) == "evaluation"
+    before = written(first)
+    flipped = {"evaluation.flip_test": True}
+    assert folder(options=flipped) == "evaluation_2"
+    assert folder(options={"data.split.train_fraction": 0.25}) == "evaluation_3"
+    assert folder(options=flipped) == "evaluation_2"
+    assert folder() == "evaluation"
+    assert written(first) == before
+    train(config(project), work_dir=tmp_path / "run", overwrite=True)
+    assert [path.name for path in (tmp_path / "run").glob("evaluation*")] == ["evaluation"]
+
+
+def test_a_run_is_repeated_by_its_config_and_its_split(project, tmp_path):
+    first = train(config(project), work_dir=tmp_path / "run")
+    label_more(project)
+    kept = {"split": tmp_path / "run/split.json", "work_dir": tmp_path / "again"}
+    second = train(tmp_path / "run/config.py", **kept)
+    one, other = (checkpoint.load(run.checkpoint)["model"] for run in (first, second))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert written(second) == written(first)
+
+
+@pytest.mark.parametrize("augmented", [True, False])
+def test_training_images_measured_as_they_are_augmented_are_told(
+    project, tmp_path, caplog, augmented
+):
+    cfg = config(project)
+    cfg["data"]["test"] = None
+    step = {"type": "Affine", "rotation": 30} if augmented else {"type": "Resize", "scale": 0.5}
+    cfg["data"]["train"]["transform"] = [step]
+    train(cfg, work_dir=tmp_path / "run")
+    said = "the training images are measured as they are augmented, which is random" in caplog.text
+    assert said == augmented
+
+
 def test_a_checkpoint_without_a_config_asks_for_one(project, tmp_path):
     first = train(config(project), work_dir=tmp_path / "run")
     state = checkpoint.load(first.checkpoint)
