@@ -100,10 +100,10 @@ def _read_h5(path: Path) -> tuple[list[str], list[str], list[tuple], np.ndarray]
 
 
 def _fault_of(error: Exception) -> str:
-    """Return the line of an error that says what is wrong: HDF5 puts it below a trace."""
+    """Return the line of an error that says what is wrong: HDF5's is the innermost of a trace."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if lines and lines[0] == "HDF5 error back trace":
-        lines = lines[-1:]
+    if "End of HDF5 error back trace" in lines:
+        return lines[lines.index("End of HDF5 error back trace") - 1]
     return lines[0] if lines else type(error).__name__
 
 
@@ -150,7 +150,7 @@ def _check_width(path: Path, number: int, line: list[str], width: int) -> None:
         fault = "was the file cut off" if len(line) < width else "have numbers decimal commas"
         raise ProjectError(
             f"{path}, line {number} ({line[0]}): {len(line)} cells where the header has {width}; "
-            f"{fault}? Restore the file, or delete it if an h5 file lies beside it"
+            f"{fault}? Restore the file, or correct the line"
         )
 
 

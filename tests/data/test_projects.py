@@ -268,7 +268,7 @@ def test_a_damaged_table_is_refused_by_name(maker):
     path = maker.root / "labeled-data" / "vid" / "CollectedData_ann.h5"
     path.write_bytes(path.read_bytes()[:1000])
     message = refused(maker.root)
-    assert message.startswith(f"{path} cannot be read as a label table: Unable to ")
+    assert message.startswith(f"{path} cannot be read as a label table: truncated file: ")
     assert message.endswith("delete it so that the csv file beside it is read")
 
 
@@ -293,9 +293,7 @@ def test_a_csv_whose_rows_do_not_fit_its_header_is_refused(maker, change, messag
     maker.labels(values=np.full((5, 6), 20.125), suffix="csv")
     path = maker.root / "labeled-data" / "vid" / "CollectedData_ann.csv"
     path.write_text(change(path.read_text()))
-    assert refused(maker.root) == (
-        f"{path}, {message} Restore the file, or delete it if an h5 file lies beside it"
-    )
+    assert refused(maker.root) == (f"{path}, {message} Restore the file, or correct the line")
 
 
 def test_a_csv_may_have_empty_cells_more_and_tells_where_it_may_have_been_cut(maker, caplog):
