@@ -10,6 +10,7 @@ the config says nothing.
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -133,7 +134,10 @@ class Loss(nn.Module, ABC):
     """A scalar from an output and its target. Elements of weight zero give no gradient.
 
     Args:
-        weight: factor of this loss in the sum of the head's losses.
+        weight: factor of this loss in the sum of the head's losses, 0 or more.
+
+    Raises:
+        ValueError: another weight.
     """
 
     activation: ClassVar[str] = "none"
@@ -141,6 +145,8 @@ class Loss(nn.Module, ABC):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"weight must be a number from 0 on, not {weight:g}")
         self.weight = float(weight)
 
     def target_shape(self, output: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,6 +85,8 @@ class FrameDataset(Dataset):
             raise DataError(f"view must be 'image' or 'instance', not {view!r}")
         if cache is not None and cache < 0:
             raise DataError(f"cache is a number of bytes, not {cache}")
+        if not 0 <= box_margin < math.inf:
+            raise DataError(f"box_margin is a number of pixels from 0 on, not {box_margin:g}")
         _check_files(records)
         self.records = list(records)
         self.info = replace(info, num_individuals=1) if view == "instance" else info

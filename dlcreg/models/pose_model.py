@@ -39,6 +39,9 @@ class PoseModel(nn.Module):
         channel_order: order of channels that the backbone was made for.
         flip_pairs: pairs of indices of left and right keypoints, for the flip test.
         num_keypoints: number of keypoints K, for the flip test.
+
+    Raises:
+        ValueError: values that make no sense, such as flip pairs of keypoints that do not exist.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class PoseModel(nn.Module):
         self.channel_order = channel_order
         self.flip_pairs = tuple((int(a), int(b)) for a, b in flip_pairs)
         self.num_keypoints = num_keypoints
+        self._check_flip_pairs()
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -190,6 +194,12 @@ class PoseModel(nn.Module):
         mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
         return mirrored
 
+    def _check_flip_pairs(self) -> None:
+        counts = [self.num_keypoints, *(head.num_keypoints for head in self.heads.values())]
+        known = next((count for count in counts if count is not None), None)
+        largest = max((max(pair) for pair in self.flip_pairs), default=0)
+        _swapped(largest + 1 if known is None else known, self.flip_pairs, torch.device("cpu"))
+
     def _flip_index(self, head: Head, device: torch.device) -> Tensor:
         count = head.num_keypoints or self.num_keypoints
         if count is None:
@@ -205,6 +215,8 @@ def _swapped(count: int, pairs: Sequence[tuple[int, int]], device: torch.device)
     index = list(range(count))
     for left, right in pairs:
         if not (0 <= left < count and 0 <= right < count):
-            raise ValueError(f"flip pair {(left, right)} does not lie within {count} keypoints")
+            raise ValueError(f"flip_pairs: {(left, right)} does not lie within {count} keypoints")
+        if left == right or index[left] != left or index[right] != right:
+            raise ValueError(f"flip_pairs: {(left, right)}: a keypoint has one twin at most")
         index[left], index[right] = right, left
     return torch.tensor(index, device=device)

@@ -121,9 +121,11 @@ def load_published(
         losses: by output, likewise; None: the original's.
 
     Raises:
-        ConfigError: there is no such model, or the parts do not fit one another.
+        ConfigError: there is no such model, no keypoint, or the parts do not fit one another.
         CheckpointError: the checkpoint cannot be read or does not fit; what is wrong is listed.
     """
+    if num_keypoints is not None and num_keypoints < 1:
+        raise ConfigError(f"num_keypoints={num_keypoints}: give 1 or more, or None.")
     entry = _entry(name)
     cfg = published_config(name)
     if codec is not None:
@@ -150,8 +152,8 @@ def load_published(
 
 def _entry(name: str) -> Published:
     if name not in PUBLISHED:
-        close = difflib.get_close_matches(name, PUBLISHED, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        close = list_published(f"{name}*") or difflib.get_close_matches(name, PUBLISHED, n=1)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ConfigError(f"no published model {name!r}.{hint} Known: {', '.join(PUBLISHED)}.")
     return PUBLISHED[name]
 

@@ -85,7 +85,8 @@ def load_state(
         new: prefixes of names in the module that are to keep their fresh values.
 
     Raises:
-        CheckpointError: names are missing, unexpected or of another shape, with the list.
+        CheckpointError: names are missing, unexpected or of another shape, or tensors are not
+            finite, with the list.
     """
     ignore, new = tuple(ignore), tuple(new)
     own = module.state_dict()
@@ -100,6 +101,9 @@ def load_state(
         if key in given and key in wanted and given[key].shape != own[key].shape
     ]
     problems = [("missing", sorted(missing)), ("unexpected", extra), ("of another shape", misfit)]
+    problems.append(
+        ("with NaN or infinite values", [k for k in given if not given[k].isfinite().all()])
+    )
     if any(names for _, names in problems):
         lines = [f"{name} does not fit {type(module).__name__}:"]
         lines += [f"  {len(names)} {what}: {_some(names)}" for what, names in problems if names]
@@ -148,6 +152,8 @@ def _read_file(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
         reason = str(error).strip().split("\n")[0][:200]
+        if isinstance(error, pickle.UnpicklingError):  # torch advises to run what the file holds
+            reason = "it is no such file"
         raise CheckpointError(
             f"{path} cannot be read as weights: {reason or type(error).__name__}. It must be a "
             "file of torch.save with tensors and plain containers only, or a .safetensors file."

@@ -70,7 +70,7 @@ def load(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is damaged, or was not written by dlcreg: only tensors and plain containers "
-            f"are read. ({_first_line(error)})"
+            "are read."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{path} is damaged: {_first_line(error)}") from error

@@ -248,6 +248,7 @@ def test_unique_body_parts_can_be_learned_on_their_own(maker):
         ({"sigmas": [float("nan")] * 6}, "sigmas must be 6 positive numbers"),
         ({"mode": "validate"}, "mode must be 'train', 'val' or 'test', not 'validate'"),
         ({"view": "crop"}, "view must be 'image' or 'instance', not 'crop'"),
+        ({"box_margin": np.nan}, "box_margin is a number of pixels from 0 on, not nan"),
         ({"split": {"fraction": 0.5}}, "split takes no 'fraction'; it takes train_fraction"),
         ({"split": Split(("x.png",))}, "names images that demo-dlcreg-2024-01-01 has no labels"),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -226,6 +228,11 @@ def test_flat_and_tiny_maps_decode_to_finite_keypoints(make):
         (lambda: MSRAHeatmap(sigma=-2.0), "sigma must be above 0"),
         (lambda: DarkHeatmap(sigma=0.0), "sigma must be above 0"),
         (lambda: DarkHeatmap(kernel=4), "kernel must be odd"),
+        (lambda: DarkHeatmap(sigma=math.inf), "sigma must be above 0 cells and finite, not inf"),
+        (lambda: GaussianHeatmap(sigma=math.nan), "sigma must be above 0 cells and finite, not n"),
+        (lambda: GaussianHeatmap(locref_radius=math.nan), "locref_radius must be above 0 pixels"),
+        (lambda: MSRAHeatmap(sigma=math.nan), "sigma must be above 0 cells and finite, not nan"),
+        (lambda: PlateauHeatmap(radius=math.inf), "radius must be above 0 pixels and finite"),
     ],
 )
 def test_values_without_sense_are_refused(make, text):

@@ -261,7 +261,10 @@ def make_head(**options):
         ),
         ({"deconv_kernel": 5}, "deconv_kernel must be 2, 3 or 4"),
         ({"final_kernel": 2}, "final_kernel must be odd"),
-        ({"num_keypoints": 0}, "num_keypoints must be at least 1"),
+        ({"num_keypoints": 0}, "num_keypoints must be an int of at least 1, not 0"),
+        ({"num_keypoints": "4"}, "num_keypoints must be an int of at least 1, not '4'"),
+        ({"num_keypoints": 2.5}, "num_keypoints must be an int of at least 1, not 2.5"),
+        ({"deconv_channels": [8, 0]}, r"deconv_channels must be at least 1 each, not \[8, 0\]"),
     ],
 )
 def test_heads_refuse_what_does_not_fit(options, text):
@@ -281,6 +284,9 @@ def test_bce_makes_the_codec_apply_a_sigmoid():
         ({"channel_order": "GBR"}, "channel_order must be"),
         ({"mean": (0.5,)}, "need 3 values each"),
         ({"std": (1.0, 0.0, 1.0)}, "std above 0"),
+        ({"flip_pairs": [(0, 9)]}, r"flip_pairs: \(0, 9\) does not lie within 4 keypoints"),
+        ({"flip_pairs": [(0, 0)]}, r"flip_pairs: \(0, 0\): a keypoint has one twin at most"),
+        ({"flip_pairs": [(0, 1), (1, 2)]}, r"flip_pairs: \(1, 2\): a keypoint has one twin"),
     ],
 )
 def test_models_refuse_values_without_sense(small_model, options, text):
@@ -289,10 +295,8 @@ def test_models_refuse_values_without_sense(small_model, options, text):
 
 
 def test_wrong_calls_say_what_is_missing(small_model):
-    model = small_model(flip_pairs=[(0, 9)]).eval()
+    model = small_model().eval()
     with pytest.raises(ValueError, match="needs instances="):
         model(images(), mode="loss")
     with pytest.raises(ValueError, match="mode must be"):
         model(images(), mode="train")
-    with pytest.raises(ValueError, match=r"flip pair \(0, 9\) does not lie within 4 keypoints"):
-        model(images(), mode="predict", flip_test=True)

@@ -111,6 +111,23 @@ def test_an_unknown_name_is_told_with_the_nearest():
         load_published("hrnet_w32_256x193", None)
 
 
+def test_a_name_without_its_size_is_answered_with_all_sizes():
+    with pytest.raises(ConfigError, match=r"mean 'hrnet_w32_256x192' or 'hrnet_w32_256x256' or "):
+        load_published("hrnet_w32", None)
+
+
+def test_a_model_of_no_keypoint_is_refused():
+    with pytest.raises(ConfigError, match=r"num_keypoints=0: give 1 or more, or None\."):
+        load_published("hrnet_w18_256x192", None, num_keypoints=0)
+
+
+def test_weights_that_are_no_numbers_are_refused(tiny_state):
+    spoilt = {**tiny_state, "conv1.weight": torch.full_like(tiny_state["conv1.weight"], np.nan)}
+    message = r"1 with NaN or infinite values: backbone\.conv1\.weight"
+    with pytest.raises(CheckpointError, match=message):
+        load_published("hrnet_w18_256x192", spoilt)
+
+
 def test_a_checkpoint_of_another_model_is_refused_with_the_list(tiny_state):
     with pytest.raises(CheckpointError, match="does not fit PoseModel") as error:
         load_published("hrnet_w32_256x192", tiny_state)

@@ -42,8 +42,7 @@ class DarkHeatmap(Codec):
         stride: float | None = None,
     ) -> None:
         super().__init__(stride)
-        if sigma <= 0:
-            raise ValueError(f"sigma must be above 0 cells, not {sigma:g}")
+        maps.check_positive(sigma=(sigma, "cells"))
         if kernel < 3 or kernel % 2 == 0:
             raise ValueError(f"kernel must be odd and at least 3 cells, not {kernel}")
         self.sigma = sigma

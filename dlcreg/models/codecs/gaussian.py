@@ -53,10 +53,11 @@ class GaussianHeatmap(Codec):
         stride: float | None = None,
     ) -> None:
         super().__init__(stride)
-        if sigma <= 0:
-            raise ValueError(f"sigma must be above 0 cells, not {sigma:g}")
-        if locref_std is not None and locref_std <= 0:
-            raise ValueError(f"locref_std must be above 0 pixels or None, not {locref_std:g}")
+        maps.check_positive(
+            sigma=(sigma, "cells"),
+            locref_std=(locref_std, "pixels or None"),
+            locref_radius=(locref_radius, "pixels or None"),
+        )
         self.sigma = sigma
         self.locref_std = locref_std
         self.locref_radius = locref_radius

@@ -12,6 +12,7 @@ Shapes: B images, N animals, K keypoints, h x w cells.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -24,6 +25,17 @@ Activation = Literal["none", "sigmoid", "softmax"]
 
 TINY = 1e-10
 """Floor of heatmap values before a logarithm."""
+
+
+def check_positive(**lengths: tuple[float | None, str]) -> None:
+    """Check lengths by their names, each with its unit; None where one is left out.
+
+    Raises:
+        ValueError: one is not above 0, or not finite.
+    """
+    for name, (value, unit) in lengths.items():
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{name} must be above 0 {unit} and finite, not {value:g}")
 
 
 def anchor_offset(anchor: Anchor, stride: float) -> float:

@@ -37,8 +37,7 @@ class MSRAHeatmap(Codec):
         stride: float | None = None,
     ) -> None:
         super().__init__(stride)
-        if sigma <= 0:
-            raise ValueError(f"sigma must be above 0 cells, not {sigma:g}")
+        maps.check_positive(sigma=(sigma, "cells"))
         self.sigma = sigma
         self.unlabelled = unlabelled
 

@@ -49,10 +49,7 @@ class PlateauHeatmap(Codec):
         stride: float | None = None,
     ) -> None:
         super().__init__(stride)
-        if radius <= 0:
-            raise ValueError(f"radius must be above 0 pixels, not {radius:g}")
-        if locref_std is not None and locref_std <= 0:
-            raise ValueError(f"locref_std must be above 0 pixels or None, not {locref_std:g}")
+        maps.check_positive(radius=(radius, "pixels"), locref_std=(locref_std, "pixels or None"))
         self.radius = radius
         self.locref_std = locref_std
         self.anchor = anchor

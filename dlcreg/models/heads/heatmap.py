@@ -52,8 +52,10 @@ class HeatmapHead(Head):
             raise ValueError(f"deconv_kernel must be 2, 3 or 4, not {deconv_kernel}")
         if final_kernel % 2 == 0:
             raise ValueError(f"final_kernel must be odd, not {final_kernel}")
-        if num_keypoints < 1:
-            raise ValueError(f"num_keypoints must be at least 1, not {num_keypoints}")
+        if not isinstance(num_keypoints, int) or num_keypoints < 1:
+            raise ValueError(f"num_keypoints must be an int of at least 1, not {num_keypoints!r}")
+        if len(deconv_channels) and min(deconv_channels) < 1:
+            raise ValueError(f"deconv_channels must be at least 1 each, not {deconv_channels}")
         outputs = codec.output_channels(num_keypoints)
         super().__init__(codec, losses, stride=in_strides / 2 ** len(deconv_channels))
         self.num_keypoints = num_keypoints

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -96,6 +98,12 @@ def test_hard_keypoints_alone_are_mined():
     loss.backward()
     assert loss.item() == 9.0
     assert output.grad.flatten().tolist() == [6.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])
+def test_a_weight_below_0_or_without_end_is_refused(weight):
+    with pytest.raises(ValueError, match=f"weight must be a number from 0 on, not {weight:g}"):
+        MSELoss(weight=weight)
 
 
 def test_values_without_sense_are_refused():
