@@ -101,9 +101,8 @@ def load_state(
         if key in given and key in wanted and given[key].shape != own[key].shape
     ]
     problems = [("missing", sorted(missing)), ("unexpected", extra), ("of another shape", misfit)]
-    problems.append(
-        ("with NaN or infinite values", [k for k in given if not given[k].isfinite().all()])
-    )
+    broken = [k for k in given if k in wanted and not given[k].isfinite().all()]
+    problems.append(("with NaN or infinite values", broken))
     if any(names for _, names in problems):
         lines = [f"{name} does not fit {type(module).__name__}:"]
         lines += [f"  {len(names)} {what}: {_some(names)}" for what, names in problems if names]

@@ -87,7 +87,7 @@ def test_a_file_that_would_run_code_is_not_loaded(tmp_path):
             return builtins.print, ("executed",)
 
     torch.save({"model": Evil(), "format": 1}, tmp_path / "evil.pth")
-    with pytest.raises(CheckpointError, match="was not written by dlcreg: only .* are read.$"):
+    with pytest.raises(CheckpointError, match=r"was not written by dlcreg: only .* are read\.$"):
         checkpoint.load(tmp_path / "evil.pth")
 
 
