@@ -26,8 +26,9 @@ class PoseModel(nn.Module):
 
     Integer images are normalised on their device: the channels are brought into `channel_order`,
     scaled to 0 to 1, and `mean` and `std` applied. Floating-point images are taken as normalised.
-    Images whose size the backbone cannot divide are then padded with 0 at the right and the bottom,
-    which moves no keypoint.
+    Images whose size the backbone cannot divide are then padded at the right and the bottom, which
+    moves no keypoint; their last pixels are repeated, for an edge that no crop of the training has
+    looks like a keypoint to some models.
 
     Args:
         backbone: images to feature maps.
@@ -148,7 +149,8 @@ class PoseModel(nn.Module):
         """Return images whose sides `size_divisor` divides, padded at the right and the bottom."""
         height, width = images.shape[-2:]
         right, bottom = -width % self.size_divisor, -height % self.size_divisor
-        return F.pad(images, (0, right, 0, bottom)) if right or bottom else images
+        pad = (0, right, 0, bottom)
+        return F.pad(images, pad, mode="replicate") if right or bottom else images
 
     def features(self, images: Tensor, condition: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return what the heads get, of normalised images of a fitting size."""

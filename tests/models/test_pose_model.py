@@ -87,6 +87,16 @@ def test_padding_moves_no_keypoint(label, targets_as_outputs):
     assert torch.allclose(poses.keypoints, keypoints, atol=1e-3)
 
 
+def test_padding_has_no_edge_that_could_be_taken_for_a_keypoint(small_model):
+    """A model once saw the tip of a tail in the corner of a black border below the image."""
+    batch = torch.rand(1, 3, 40, 50)
+    padded = small_model().pad(batch)
+    assert padded.shape == (1, 3, 64, 64)
+    assert torch.equal(padded[..., :40, :50], batch)
+    assert torch.equal(padded[..., 40:, :50], batch[..., -1:, :].expand(1, 3, 24, 50))
+    assert torch.equal(padded[..., 50:], padded[..., 49:50].expand(1, 3, 64, 14))
+
+
 def test_losses_are_weighted_and_named_by_output(small_model, label):
     model = small_model()
     labels = label(torch.full((2, 1, 4, 2), 20.0))
