@@ -42,12 +42,18 @@ def load(provider: Provider, base: type) -> type:
             f"{type(error).__name__}: {error}{_place(error)}. {_repair(provider)}"
         ) from error
     for part in attribute.split("."):
-        if not hasattr(target, part):
+        try:
+            target = getattr(target, part)
+        except AttributeError:
             raise PluginError(
                 f"{name} cannot be used: package {package} promises {provider.value}, but "
                 f"{module_name} has no {part!r}. {_repair(provider)}"
-            )
-        target = getattr(target, part)
+            ) from None
+        except (Exception, SystemExit) as error:  # a module that makes its names when asked
+            raise PluginError(
+                f"{name} cannot be used: {module_name} of package {package} gives no {part!r}: "
+                f"{type(error).__name__}: {error}{_place(error)}. {_repair(provider)}"
+            ) from error
     check_base(target, base, f"{name} of package {package}")
     return target  # type: ignore[no-any-return]
 

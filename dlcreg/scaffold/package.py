@@ -105,13 +105,15 @@ def new_plugin(
         raise PluginError(
             f"{root} exists already. Choose another name, or another folder with --out."
         )
+    holder = _one_line("author", author or f"the authors of {name}")
     values = {
         "name": name,
         "module": module,
         "class_name": class_name,
         "kind": _singular(registry),
         "registry": registry.name,
-        "author": _one_line("author", author or f"the authors of {name}"),
+        "author": holder,
+        "author_in_cfg": holder.replace("%", "%%"),  # as configparser reads it
         "licence": licence,
         "year": str(time.localtime().tm_year),
         "api": ".".join(map(str, PLUGIN_API)),

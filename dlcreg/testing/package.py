@@ -36,7 +36,7 @@ from dlcreg.errors import DlcregError, PluginError
 from dlcreg.plugins import CHECKS_GROUP, PLUGIN_API, Provider
 from dlcreg.registry import REGISTRIES, Registry
 from dlcreg.testing.results import CheckFailed, CheckResult, CheckSkipped, fail, skip
-from dlcreg.testing.runner import check_component
+from dlcreg.testing.runner import check_component, checks_for
 
 MAX_IMPORT = 1.0
 """CPU seconds that importing all parts of a package may take beyond what dlcreg imports itself."""
@@ -99,12 +99,13 @@ def check_package(name: str) -> PackageReport:
     options = _options(package)
     for registry, provider in package.providers:
         part = f"{registry.name}/{provider.name}"
+        own = options.pop(part, {})
         if part not in package.broken:
-            results[part] = _checked(registry.name, provider, dict(options.pop(part, {})))
+            results[part] = _checked(registry.name, provider, own)
     if options:
         raise PluginError(
             f"{CHECKS_GROUP} of package {name} speaks of {next(iter(options))!r}, which is none "
-            f"of its parts: {', '.join(list(results)[1:])}."
+            f"of its parts: {', '.join(f'{r.name}/{p.name}' for r, p in package.providers)}."
         )
     return PackageReport(package.dist.name, package.dist.version, results)
 
@@ -173,14 +174,24 @@ def _options(package: _Package) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _checked(kind: str, provider: Provider, options: dict[str, Any]) -> list[CheckResult]:
-    reasons = dict(options.pop("expected_failures", {}))
-    try:
-        results = check_component(kind, provider.qualified, **options)
-    except TypeError as error:
+def _checked(kind: str, provider: Provider, options: Any) -> list[CheckResult]:
+    where = f"{CHECKS_GROUP} of package {provider.distribution}: {kind}/{provider.name}"
+    reasons = options.get("expected_failures", {}) if isinstance(options, Mapping) else None
+    if not isinstance(reasons, Mapping):
         raise PluginError(
-            f"{CHECKS_GROUP} of package {provider.distribution}: {kind}/{provider.name}: {error}"
-        ) from error
+            f"{where} must be a dict such as {{'arguments': {{...}}, 'expected_failures': "
+            f"{{'name_of_a_check': 'why'}}}}, not {options!r}."
+        )
+    unknown = [name for name in reasons if name not in checks_for(kind)]
+    if unknown:
+        raise PluginError(
+            f"{where} has no check {unknown[0]!r}. Checks: {', '.join(checks_for(kind))}"
+        )
+    rest = {key: value for key, value in options.items() if key != "expected_failures"}
+    try:
+        results = check_component(kind, provider.qualified, **rest)
+    except TypeError as error:
+        raise PluginError(f"{where}: {error}") from error
     return [_expected(result, reasons.get(result.check)) for result in results]
 
 

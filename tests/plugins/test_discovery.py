@@ -95,6 +95,17 @@ def test_an_entry_point_to_nothing_says_what_the_package_promised(site):
         HEADS.get("Hollow")
 
 
+def test_a_module_that_fails_when_asked_for_its_class_is_a_broken_package(site):
+    source = "def __getattr__(name):\n    raise ImportError('needs cuda')\n"
+    site("lazy-lab", "[dlcreg.heads]\nLazyHead = lazy_lab:LazyHead\n", lazy_lab=source)
+    with pytest.raises(PluginError) as error:
+        HEADS.get("LazyHead")
+    text = str(error.value)
+    assert "lazy_lab of package lazy-lab 1.0 gives no 'LazyHead': ImportError: needs cuda" in text
+    assert "lazy_lab.py:2)" in text
+    assert "DLCREG_DISABLE=lazy-lab" in text
+
+
 def test_a_class_of_another_kind_is_refused_with_the_base_it_needs(site):
     site("wrong", "[dlcreg.backbones]\nWrong = wrong:Wrong\n", wrong=HEAD.format(name="Wrong"))
     with pytest.raises(PluginError, match=r"not a subclass of dlcreg\.contracts\.Backbone"):

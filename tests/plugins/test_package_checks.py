@@ -157,6 +157,11 @@ def test_a_failure_that_does_not_come_is_one(lab_loss):
         ("PARTS = []", "must be a dict by part, such as {'heads/MyHead'"),
         ("import nothing_of_this_name", "half_loss_checks:PARTS, which cannot be used: ModuleNot"),
         ("PARTS = {'losses/HalfLoss': {'size_': 3}}", "losses/HalfLoss: "),
+        ("PARTS = {'losses/HalfLoss': 3}", "losses/HalfLoss must be a dict such as {'arguments'"),
+        (
+            "PARTS = {'losses/HalfLoss': {'expected_failures': {'bilds': 'x'}}}",
+            "losses/HalfLoss has no check 'bilds'. Checks: ",
+        ),
     ],
 )
 def test_options_that_are_none_are_refused(lab_loss, content, message):
@@ -164,6 +169,14 @@ def test_options_that_are_none_are_refused(lab_loss, content, message):
     with pytest.raises(PluginError) as error:
         lab_loss(entries, metadata=GOOD, half_loss_checks=content)
     assert message in str(error.value)
+
+
+def test_options_of_a_broken_part_do_not_hide_that_it_is_broken(lab_loss):
+    entries = ENTRY.replace(":HalfLoss", ":Gone") + API
+    entries += "[dlcreg.checks]\nparts = half_loss_checks:PARTS\n"
+    options = "PARTS = {'losses/HalfLoss': {}}"
+    failed = lab_loss(entries, metadata=GOOD, half_loss_checks=options)
+    assert "has no 'Gone'" in failed["package.entry_points"]
 
 
 def test_the_command_prints_a_table_and_the_failed_checks_and_ends_with_1(site, capsys):

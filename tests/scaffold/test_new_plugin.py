@@ -79,6 +79,14 @@ def test_the_metadata_declares_part_and_api(new):
     assert metadata["options"]["install_requires"].strip().startswith("dlcreg>=")
 
 
+def test_an_author_with_a_percent_sign_is_written_as_setup_cfg_reads_it(new):
+    root = new(author="Lab at 100 %", licence="MIT").root
+    metadata = configparser.ConfigParser()
+    metadata.read(root / "setup.cfg")
+    assert metadata["metadata"]["author"] == "Lab at 100 %"
+    assert "Lab at 100 %\n" in (root / "LICENSE").read_text()
+
+
 @pytest.mark.parametrize("licence", ["MIT", "BSD-3-Clause", "Apache-2.0"])
 def test_the_licence_is_there_word_by_word(new, licence):
     text = (new(licence=licence, author="Jane Doe").root / "LICENSE").read_text()
