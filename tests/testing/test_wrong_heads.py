@@ -152,6 +152,6 @@ def test_a_head_that_predicts_one_image_of_a_batch_has_not_learnt_the_other():
 def test_a_head_whose_output_the_codec_does_not_know_can_do_nothing():
     found = failed("heads", OtherOutput)
     assert found == {
-        "outputs_fit_codec", "predicts", "finite_loss", "ignores_unlabelled",
+        "outputs_fit_codec", "predicts", "finite_loss", "finite_gradients", "ignores_unlabelled",
         "overfits", "bfloat16_pixels",
     }  # fmt: skip
