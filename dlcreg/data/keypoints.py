@@ -101,27 +101,6 @@ def _without_side(name: str) -> Iterable[tuple[str | None, str]]:
         yield match.lastgroup, f"{name[: match.start()]}|{name[match.end() :]}"
 
 
-def flip_index(flip_pairs: Iterable[tuple[int, int]], num_keypoints: int) -> np.ndarray:
-    """Return int64 ``(K,)``: for each keypoint the index of its twin, or its own.
-
-    Raises:
-        ValueError: an index that does not exist, or a keypoint in two pairs.
-    """
-    index = np.arange(num_keypoints)
-    seen: set[int] = set()
-    for left, right in flip_pairs:
-        if not (0 <= left < num_keypoints and 0 <= right < num_keypoints):
-            raise ValueError(
-                f"flip pair ({left}, {right}) names a keypoint that does not exist: "
-                f"there are {num_keypoints}"
-            )
-        if left == right or left in seen or right in seen:
-            raise ValueError(f"flip pair ({left}, {right}): a keypoint has one twin at most")
-        seen |= {left, right}
-        index[left], index[right] = right, left
-    return index
-
-
 def resolve_pairs(pairs: Iterable[Sequence[str | int]], names: Sequence[str], what: str) -> Pairs:
     """Return pairs of names or of indices as pairs of indices.
 

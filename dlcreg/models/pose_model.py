@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcreg.contracts import Backbone, Head, Neck
+from dlcreg.flipping import flip_index
 from dlcreg.registry import MODELS
 from dlcreg.structures import Instances
 
@@ -191,7 +192,7 @@ class PoseModel(nn.Module):
     def _mirrored_condition(self, condition: Tensor, images: Tensor) -> Tensor:
         if condition.dim() != 3:
             raise ValueError("a flip test needs the condition as keypoints (B, K, 3), not as a map")
-        index = _swapped(condition.shape[1], self.flip_pairs, condition.device)
+        index = self._twins(condition.shape[1], condition.device)
         mirrored = condition.index_select(1, index).clone()
         mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
         return mirrored
@@ -200,25 +201,16 @@ class PoseModel(nn.Module):
         counts = [self.num_keypoints, *(head.num_keypoints for head in self.heads.values())]
         known = next((count for count in counts if count is not None), None)
         largest = max((max(pair) for pair in self.flip_pairs), default=0)
-        _swapped(largest + 1 if known is None else known, self.flip_pairs, torch.device("cpu"))
+        flip_index(self.flip_pairs, largest + 1 if known is None else known)
 
     def _flip_index(self, head: Head, device: torch.device) -> Tensor:
         count = head.num_keypoints or self.num_keypoints
         if count is None:
             raise ValueError("a flip test needs num_keypoints, of the head or of PoseModel")
-        return _swapped(count, self.flip_pairs, device)
+        return self._twins(count, device)
+
+    def _twins(self, count: int, device: torch.device) -> Tensor:
+        return torch.from_numpy(flip_index(self.flip_pairs, count)).to(device)
 
     def _single(self, by_head: dict[str, Any]) -> Any:
         return by_head if isinstance(self.head, nn.ModuleDict) else by_head[""]
-
-
-def _swapped(count: int, pairs: Sequence[tuple[int, int]], device: torch.device) -> Tensor:
-    """Return for each of `count` keypoints the index of its twin, or its own."""
-    index = list(range(count))
-    for left, right in pairs:
-        if not (0 <= left < count and 0 <= right < count):
-            raise ValueError(f"flip_pairs: {(left, right)} does not lie within {count} keypoints")
-        if left == right or index[left] != left or index[right] != right:
-            raise ValueError(f"flip_pairs: {(left, right)}: a keypoint has one twin at most")
-        index[left], index[right] = right, left
-    return torch.tensor(index, device=device)

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcreg.contracts import Transform
-from dlcreg.data.keypoints import find_flip_pairs, flip_index
+from dlcreg.data.keypoints import find_flip_pairs
 from dlcreg.data.transforms import GeometricTransform, Pipeline, Warp
 from dlcreg.data.transforms.geometric import Affine, Crop, CropInstance, Flip, Pad, Resize
 from dlcreg.data.transforms.warp import apply, warp_image
+from dlcreg.flipping import flip_index
 from dlcreg.structures import Instances, Meta, Sample
 
 SIZE = (120, 160)

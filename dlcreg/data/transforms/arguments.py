@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dlcreg.contracts import Size
-from dlcreg.data.keypoints import Pairs, flip_index
+from dlcreg.data.keypoints import Pairs
+from dlcreg.flipping import flip_index
 
 Range = float | tuple[float, float]
 """One number, or from where to where."""
