@@ -74,6 +74,11 @@ class Codec(ABC):
     Args:
         stride: pixels of the model input for each cell of the output. None: the head that owns
             the codec says it.
+
+    Attributes:
+        extra_cells: columns at the right and rows at the bottom that a map has beyond those that
+            cover the input, as a transposed convolution without padding makes them; the head that
+            owns the codec says it.
     """
 
     max_individuals: ClassVar[int | None] = 1
@@ -85,11 +90,13 @@ class Codec(ABC):
 
     def __init__(self, stride: float | None = None) -> None:
         self.stride = stride
+        self.extra_cells = 0
 
     def map_size(self, size: Size) -> Size:
         """Return height and width of the output maps for a model input of `size`."""
         stride = self._known_stride()
-        return tuple(-int(-length // stride) for length in size)  # type: ignore[return-value]
+        height, width = (-int(-length // stride) + self.extra_cells for length in size)
+        return height, width
 
     def _known_stride(self) -> float:
         if self.stride is None:
@@ -180,6 +187,7 @@ class Head(nn.Module, ABC):
             predicts.
         stride: pixels of the model input for each cell of the output maps; told to the codec. None
             for outputs that are no maps, such as rows of bins or coordinates.
+        extra_cells: columns and rows of the maps beyond those; told to the codec.
 
     Raises:
         ValueError: the codec was configured for another stride or another activation, or the
@@ -191,7 +199,11 @@ class Head(nn.Module, ABC):
     and the check of a config. None: as many as the data has."""
 
     def __init__(
-        self, codec: Codec, losses: Mapping[str, Loss], stride: float | None = None
+        self,
+        codec: Codec,
+        losses: Mapping[str, Loss],
+        stride: float | None = None,
+        extra_cells: int = 0,
     ) -> None:
         super().__init__()
         _check_losses(codec, losses)
@@ -203,6 +215,7 @@ class Head(nn.Module, ABC):
                     f"{type(self).__name__} have stride {stride:g}: leave the codec's stride out"
                 )
             codec.stride = float(stride)
+        codec.extra_cells = extra_cells
         self.codec = codec
         self.losses = nn.ModuleDict(dict(losses))
 

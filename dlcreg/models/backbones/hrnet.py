@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
@@ -42,6 +43,9 @@ class HRNet(Backbone):
         frozen_stages: the first so many parts do not learn: 1 is the stem, 2 stem and layer1,
             then the three stages.
         norm_eval: keep the statistics of batch normalisation as they are, for small batches.
+        stages: how many stages there are. Each but the first adds a branch; TransPose and
+            TokenPose take the features of 3 stages, or of stem and layer1 alone (1: one map of 256
+            channels).
 
     Raises:
         CheckpointError: the weights cannot be found or do not fit.
@@ -54,34 +58,38 @@ class HRNet(Backbone):
         weights: str | None = None,
         frozen_stages: int = 0,
         norm_eval: bool = False,
+        stages: Literal[1, 2, 3, 4] = 4,
     ) -> None:
         super().__init__()
         if width < 1:
             raise ValueError(f"width must be at least 1 channel, not {width}")
-        if not out_indices or list(out_indices) != sorted(set(out_indices) & {0, 1, 2, 3}):
+        if stages not in (1, 2, 3, 4):
+            raise ValueError(f"stages must be 1 to 4, not {stages}")
+        if not out_indices or list(out_indices) != sorted(set(out_indices) & set(range(stages))):
             raise ValueError(
-                f"out_indices must be branches of 0 to 3 in rising order, not {out_indices}"
+                f"out_indices must be branches of 0 to {stages - 1} in rising order, not "
+                f"{out_indices}"
             )
-        if not 0 <= frozen_stages <= 5:
-            raise ValueError(f"frozen_stages must be 0 to 5, not {frozen_stages}")
-        widths = [width * 2**i for i in range(4)]
+        if not 0 <= frozen_stages <= stages + 1:
+            raise ValueError(f"frozen_stages must be 0 to {stages + 1}, not {frozen_stages}")
+        widths = [width * 2**i for i in range(stages)] if stages > 1 else [4 * _STEM]
         self.conv1 = nn.Conv2d(3, _STEM, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(_STEM)
         self.conv2 = nn.Conv2d(_STEM, _STEM, 3, stride=2, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(_STEM)
         self.relu = nn.ReLU(inplace=True)
         self.layer1 = _bottlenecks()
-        self.transition1 = _transition([4 * _STEM], widths[:2])
-        self.stage2 = _stage(widths[:2], _MODULES[0])
-        self.transition2 = _transition(widths[:2], widths[:3])
-        self.stage3 = _stage(widths[:3], _MODULES[1])
-        self.transition3 = _transition(widths[:3], widths)
         self.out_indices = tuple(out_indices)
-        self.stage4 = _stage(widths, _MODULES[2], last=1 if self.out_indices == (0,) else 4)
+        self.stages = stages
+        for number in range(2, stages + 1):
+            before = widths[: number - 1] if number > 2 else [4 * _STEM]
+            last = 1 if number == stages and self.out_indices == (0,) else None
+            setattr(self, f"transition{number - 1}", _transition(before, widths[:number]))
+            setattr(self, f"stage{number}", _stage(widths[:number], _MODULES[number - 2], last))
 
         self.out_channels = tuple(widths[i] for i in self.out_indices)
         self.out_strides = tuple(_STRIDES[i] for i in self.out_indices)
-        self.size_divisor = _STRIDES[-1]
+        self.size_divisor = _STRIDES[stages - 1]
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self._initialise()
@@ -94,11 +102,7 @@ class HRNet(Backbone):
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.relu(self.bn2(self.conv2(x)))  # (B, 64, H/4, W/4)
         branches = [self.layer1(x)]  # (B, 256, H/4, W/4)
-        for transition, stage in (
-            (self.transition1, self.stage2),
-            (self.transition2, self.stage3),
-            (self.transition3, self.stage4),
-        ):
+        for transition, stage in self._later_stages():
             # The new branch, and whatever else there is beyond, comes from the coarsest one.
             branches = [
                 layer(branches[min(i, len(branches) - 1)])
@@ -113,15 +117,20 @@ class HRNet(Backbone):
         parts: list[list[nn.Module]] = [
             [self.conv1, self.bn1, self.conv2, self.bn2],
             [self.layer1],
-            [self.transition1, self.stage2],
-            [self.transition2, self.stage3],
-            [self.transition3, self.stage4],
+            *([transition, stage] for transition, stage in self._later_stages()),
         ]
         for part in parts[: self.frozen_stages]:
             freeze(part)
         if self.norm_eval:
             fix_statistics(self)
         return self
+
+    def _later_stages(self) -> list[tuple[nn.ModuleList, nn.Module]]:
+        """Return transition and stage of each stage but the first."""
+        return [
+            (self.get_submodule(f"transition{i - 1}"), self.get_submodule(f"stage{i}"))  # type: ignore[misc]
+            for i in range(2, self.stages + 1)
+        ]
 
     def _initialise(self) -> None:
         for layer in self.modules():
@@ -139,7 +148,11 @@ class HRNet(Backbone):
         state = weight_files.read_state(weights)
         # A classifier has a head of its own, and fuses into all four branches at the end.
         ignore = ["incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "fc."]
-        ignore += [f"stage4.{_MODULES[2] - 1}.fuse_layers.{i}." for i in (1, 2, 3)]
+        if self.stages > 1:
+            last = f"stage{self.stages}.{_MODULES[self.stages - 2] - 1}.fuse_layers."
+            ignore += [f"{last}{i}." for i in range(1, self.stages)]
+        ignore += [f"transition{i}." for i in range(self.stages, 4)]
+        ignore += [f"stage{i}." for i in range(self.stages + 1, 5)]
         weight_files.load_state(self, state, name=weights, ignore=ignore)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -20,63 +19,13 @@ from torch import Tensor
 from dlcreg.contracts import Codec, Loss
 from dlcreg.errors import CheckpointError, ConfigError
 from dlcreg.models.pose_model import PoseModel
-from dlcreg.models.weights import load_state, read_state, rename
+from dlcreg.models.published import top_down
+from dlcreg.models.published.entry import Published
+from dlcreg.models.weights import load_state, read_state
 from dlcreg.registry import MODELS
 from dlcreg.wiring import construct
 
-_COCO_KEYPOINTS = 17
-_COCO_PAIRS = ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16))
-
-
-@dataclass(frozen=True)
-class Published:
-    """A model that somebody published.
-
-    Args:
-        input_size: height and width in pixels of the crops that it was trained on.
-        model: its config, without what depends on the keypoints.
-        prefixes: original prefix of parameter names to ours; the longest that fits counts.
-    """
-
-    input_size: tuple[int, int]
-    model: Mapping[str, Any]
-    prefixes: Mapping[str, str]
-
-
-def _top_down(backbone: Mapping[str, Any], size: tuple[int, int], **head: Any) -> dict[str, Any]:
-    """Return the config of a model with the heatmaps that HRNet and SimpleBaseline share."""
-    return {
-        "type": "PoseModel",
-        "backbone": dict(backbone),
-        "neck": {"type": "IdentityNeck"},
-        "head": {
-            "type": "HeatmapHead",
-            "codec": {"type": "MSRAHeatmap", "sigma": 3.0 if size[0] == 384 else 2.0},
-            "losses": {"heatmap": {"type": "MSELoss", "weight": 0.5, "reduction": "mean"}},
-            **head,
-        },
-    }
-
-
-def _catalogue() -> dict[str, Published]:
-    models: dict[str, Published] = {}
-    final = {"": "backbone.", "final_layer.": "head.final_layer."}
-    for width in (18, 32, 48):
-        for size in ((256, 192), (256, 256), (384, 288)):
-            model = _top_down({"type": "HRNet", "width": width}, size)
-            models[f"hrnet_w{width}_{size[0]}x{size[1]}"] = Published(size, model, final)
-    deconvolutions = {"deconv_layers.": "head.deconv_layers."}
-    for depth in (50, 101, 152):
-        for size in ((256, 192), (384, 288)):
-            resnet = {"type": "ResNet", "depth": depth}
-            model = _top_down(resnet, size, deconv_channels=(256, 256, 256))
-            model["channel_order"] = "BGR"
-            name = f"simplebaseline_r{depth}_{size[0]}x{size[1]}"
-            models[name] = Published(size, model, {**final, **deconvolutions})
-    return models
-
-
-PUBLISHED = _catalogue()
+PUBLISHED: dict[str, Published] = {**top_down.MODELS}
 """All published models by name."""
 
 
@@ -113,10 +62,11 @@ def load_published(
         name: see `list_published`; the size in it is the input size, height first.
         checkpoint: original file of weights, path or address, or a dict of its tensors or arrays;
             None for random weights.
-        num_keypoints: number of keypoints. None: as many as the checkpoint has, or COCO's 17. With
-            another number than the checkpoint's the last layer is new and all else is loaded.
-        flip_pairs: pairs of left and right keypoints. None: COCO's for the checkpoint's own 17
-            keypoints, else none.
+        num_keypoints: number of keypoints. None: as many as the checkpoint has, or the published
+            model. With another number than the checkpoint's the last layer is new and all else is
+            loaded.
+        flip_pairs: pairs of left and right keypoints. None: those of the published model for its
+            own number of keypoints, else none.
         codec: makes targets and poses, as an object or a config; None: the original's.
         losses: by output, likewise; None: the original's.
 
@@ -135,17 +85,22 @@ def load_published(
     state: dict[str, Tensor] = {}
     trained = None
     if checkpoint is not None:
-        state = rename(read_state(checkpoint), entry.prefixes)
-        trained = _keypoints_of(state, name)
-    count = num_keypoints or trained or _COCO_KEYPOINTS
+        state = entry.renamed(read_state(checkpoint))
+        trained = _keypoints_of(entry, state, name)
+    count = num_keypoints or trained or entry.num_keypoints
     if flip_pairs is None:
-        coco = count == _COCO_KEYPOINTS and trained in (None, _COCO_KEYPOINTS)
-        flip_pairs = _COCO_PAIRS if coco else ()
-    wired = {"num_keypoints": count, "flip_pairs": tuple(flip_pairs)}
+        known = count == entry.num_keypoints and trained in (None, count)
+        flip_pairs = entry.flip_pairs if known else ()
+    wired = {
+        "num_keypoints": count,
+        "flip_pairs": tuple(flip_pairs),
+        "input_size": entry.input_size,
+        **entry.wired,
+    }
     model: PoseModel = construct(MODELS, cfg, wired, path="model")
     if checkpoint is not None:
-        new = ["head.further_layers."]
-        new += ["head.final_layer."] if trained != count else []
+        new = ["head.further_layers."] if codec is not None else []
+        new += entry.of_keypoints if trained != count else ()
         load_state(model, state, name=f"the checkpoint of {name}", new=new)
     return model
 
@@ -158,12 +113,16 @@ def _entry(name: str) -> Published:
     return PUBLISHED[name]
 
 
-def _keypoints_of(state: Mapping[str, Tensor], name: str) -> int:
+def _keypoints_of(entry: Published, state: Mapping[str, Tensor], name: str) -> int:
     """Return the number of keypoints that a checkpoint was trained for."""
-    weight = state.get("head.final_layer.weight")
-    if weight is None:
-        some = ", ".join(list(state)[:5])
-        raise CheckpointError(
-            f"the checkpoint has no final_layer.weight, as {name} has. It has: {some}, ..."
+    tensor = state.get(entry.counted_by)
+    if tensor is None:
+        names = (
+            old + entry.counted_by.removeprefix(new)
+            for old, new in entry.prefixes.items()
+            if entry.counted_by.startswith(new)
         )
-    return int(weight.shape[0])
+        wanted = next(names, entry.counted_by)
+        some = ", ".join(list(state)[:5])
+        raise CheckpointError(f"the checkpoint has no {wanted}, as {name} has. It has: {some}, ...")
+    return entry.keypoints_of(int(tensor.shape[0]))
