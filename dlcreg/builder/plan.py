@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcreg.builder.image_size import written_size
 from dlcreg.builder.sections import MODEL_TYPE, SECTIONS, check_sections, models
 from dlcreg.builder.stand_ins import StandInLoader, guesses
 from dlcreg.builder.written import written_parts
@@ -218,9 +219,14 @@ class Plan:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the images that the model is tried on."""
-        image = None if self.sample is None else self.sample.image
-        return SIZE if image is None else (int(image.shape[0]), int(image.shape[1]))
+        """Height and width of the images that the model is tried on, and is told of."""
+        if "input_size" in self.wired:
+            height, width = self.wired["input_size"]
+            return int(height), int(width)
+        if self.sample is not None:
+            height, width = self.sample.image.shape[:2]
+            return int(height), int(width)
+        return written_size(self.tree) or SIZE
 
     @property
     def condition(self) -> torch.Tensor | None:

@@ -389,3 +389,64 @@ def test_a_large_model_is_traced_in_a_second():
     plan.trace_model()
     assert time.process_time() - start < 3.0  # a second alone on a machine
     assert plan.problems == []
+
+
+class ForOneSize(Simple):
+    """Is built for images of one size."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        in_strides: int,
+        num_keypoints: int,
+        codec: Codec,
+        input_size: tuple[int, int],
+    ) -> None:
+        super().__init__(in_channels, in_strides, num_keypoints, codec)
+        self.input_size = input_size
+
+    def forward(self, features):
+        (x,) = features
+        assert tuple(x.shape[2:]) == tuple(length // 8 for length in self.input_size)
+        return super().forward(features)
+
+
+def _of_one_size(**data):
+    head = dict(type=ForOneSize, codec=dict(type=Coarse))
+    return dict(model=dict(backbone=dict(type=Plain), head=head), data=data)
+
+
+@pytest.mark.parametrize(
+    ("data", "wired", "size"),
+    [
+        ({"train": {"transform": [{"type": "Crop", "size": [64, 80]}]}}, {}, (64, 80)),
+        (
+            {
+                "train": {
+                    "transform": [
+                        {"type": "CropInstance", "size": [64, 80]},
+                        {"type": "Resize", "size": [96, 112]},
+                        {"type": "Flip"},
+                    ]
+                }
+            },
+            {},
+            (96, 112),
+        ),
+        (
+            {"train": {"transform": None}, "val": {"transform": {"type": "Crop", "size": [8, 8]}}},
+            {},
+            (8, 8),
+        ),
+        ({"train": {"transform": [{"type": "Resize", "scale": 0.5}]}}, {}, (256, 192)),
+        (
+            {"train": {"transform": [{"type": "Crop", "size": [64, 80]}]}},
+            {"input_size": (32, 48)},
+            (32, 48),
+        ),
+    ],
+    ids=["crop", "last-of-two", "validation", "of-their-own", "given"],
+)
+def test_a_model_built_without_its_data_has_the_size_of_the_transforms(data, wired, size):
+    model = build_model(_of_one_size(**data), num_keypoints=3, **wired)
+    assert tuple(model.head.input_size) == size
