@@ -409,6 +409,23 @@ class BringsHooks(Protocol):
         """Return hooks of mmengine's interface, made for one run."""
 
 
+@runtime_checkable
+class ShowsAttention(Protocol):
+    """A backbone, neck or head that can tell what each keypoint is found by.
+
+    ``dlcreg draw attention`` asks it. An ordinary forward pass need not keep any of this.
+    """
+
+    def attention_maps(self, inputs: Any, points: Tensor) -> Tensor:
+        """Return the attention of each layer, from 0 on, ``(layers, B, K, heads, h, w)``.
+
+        Args:
+            inputs: what its forward is given: images for a backbone, feature maps for others.
+            points: float ``(B, K, 2)``, where the keypoints were found, in pixels of the model
+                input. The maps cover that input.
+        """
+
+
 def _check_losses(codec: Codec, losses: Mapping[str, Loss]) -> None:
     """Check that there is a loss for each output of the codec and for nothing else."""
     name, outputs = type(codec).__name__, codec.output_channels(1)

@@ -26,6 +26,7 @@ TORCHVISION = [
     dict(type="RandomRotation", degrees=20),
     dict(type="ColorJitter", brightness=0.3),
 ]
+ONE_MAP = dict(context=dict(in_channels=(8,), in_strides=(8,)))
 MODEL = dict(
     backbone=dict(type="ResNet", depth=18),
     head=dict(
@@ -40,6 +41,7 @@ PARTS = [
     ("backbones", "HRNet", dict(arguments=dict(width=4))),
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
+    ("necks", "TransformerNeck", dict(arguments=dict(channels=16, hidden_channels=32), **ONE_MAP)),
     ("heads", "HeatmapHead"),
     ("heads", "HeatmapHead", dict(arguments=dict(deconv_channels=(16,), codec=GAUSSIAN))),
     ("heads", "HeatmapHead", dict(arguments=dict(codec=PLATEAU, losses=SCORES))),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _TEMPERATURE = 10_000
 _EPSILON = 1e-6
@@ -52,3 +54,37 @@ def _waves(length: int, period: Tensor) -> Tensor:
     place = torch.arange(1, length + 1, device=period.device, dtype=period.dtype)
     angle = (place / (length + _EPSILON) * (2 * math.pi))[:, None] / period
     return torch.stack([angle[:, 0::2].sin(), angle[:, 1::2].cos()], dim=-1).flatten(1)
+
+
+class SinePositions(nn.Module):
+    """The code of `sine_positions` for maps of any size, at hand for one size.
+
+    The code at hand is a parameter that does not learn, as the papers count it. It is no part of
+    the state dict, for it follows from the size: weights fit maps of all sizes.
+
+    Args:
+        height: rows of the usual map.
+        width: columns of the usual map.
+        channels: of the code, a multiple of 4.
+
+    Raises:
+        ValueError: another number of channels.
+    """
+
+    def __init__(self, height: int, width: int, channels: int) -> None:
+        super().__init__()
+        self.size = (height, width)
+        self.table = nn.Parameter(sine_positions(height, width, channels), requires_grad=False)
+
+    def forward(self, height: int, width: int) -> Tensor:
+        """Return the code ``(height * width, channels)`` of a map of that size."""
+        if (height, width) == self.size:
+            return self.table
+        table = self.table
+        return sine_positions(height, width, table.shape[1], table.device, table.dtype)
+
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the table out, as `torch.nn.Module` allows a module to."""
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kw: Any) -> None:
+        """Miss nothing."""
