@@ -2,6 +2,7 @@
 # learnt as in DeepLabCut 3 (Lauer et al., 2022).
 #   python tools/train.py configs/hrnet/hrnet_w32_bottom_up.py --project DIR
 _base_ = ["../_base_/runtime.py", "../_base_/bottom_up_crops.py"]
+_zoo = dict(what="HRNet-W32 on whole images, with location refinement", paper="Sun et al., 2019")
 
 model = dict(
     type="PoseModel",

@@ -2,6 +2,7 @@
 #   python tools/train.py configs/resnet/resnet18_flies_quick.py
 # Files elsewhere: --cfg-options data.train.annotation_file=A.json data.test.annotation_file=B.json
 _base_ = "resnet18_openfield_quick.py"
+_zoo = dict(what="the same on crops of two flies", keypoints=13)
 
 _coco = "../shared/data/flies-sleap-2020-01-01/coco"
 _crop = dict(type="CropInstance", size=(192, 192))

@@ -2,6 +2,7 @@
 # discs of ones and location refinement (Mathis et al., 2018), learnt as in DeepLabCut 3.
 #   python tools/train.py configs/resnet/resnet50_bottom_up.py --project DIR
 _base_ = ["../_base_/runtime.py", "../_base_/bottom_up_crops.py"]
+_zoo = dict(what="ResNet-50 of stride 16 with location refinement", paper="Mathis et al., 2018")
 
 model = dict(
     type="PoseModel",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from dlcreg.builder.costs import operation_counter
 from dlcreg.contracts import Size
 from dlcreg.trace import Traced
 
@@ -66,7 +67,7 @@ def flow_of(traced: Traced, size: Size, condition: Tensor | None = None) -> Flow
             handles.append(part.register_forward_pre_hook(before, with_kwargs=True))
             handles.append(part.register_forward_hook(after))
     options = {} if condition is None else {"condition": condition.to(traced.device)}
-    counter = FlopCounterMode(display=False)
+    counter = operation_counter()
     traced.model.eval()
     try:
         with torch.no_grad(), torch.device(traced.device), counter:

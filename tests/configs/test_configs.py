@@ -1,7 +1,8 @@
-"""Every config that comes with dlcreg fits together, and the table of them is true."""
+"""Every config that comes with dlcreg fits together, and the tables of them are true."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -9,21 +10,37 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from dlcreg.builder import build_model, check
+from dlcreg.builder import check
 from dlcreg.config import load_config
 from dlcreg.data.demo import generate
+from dlcreg.models.published import load_published
 
-FOLDER = Path(__file__).resolve().parents[2] / "configs"
-CONFIGS = sorted(FOLDER.glob("[!_]*/*.py"))
-ON_COCO = ("resnet18_flies_quick", "resnet18_ap10k_quick")
-ROW = re.compile(
-    r"^\| \[(?P<name>\w+)\]\((?P<path>[\w/.]+)\) \|.*\| (?P<height>\d+) x (?P<width>\d+) "
-    r"\| (?P<parameters>[\d.]+) \| (?P<gmac>[\d.]+) \| (?P<accuracy>[^|]+) \|$"
-)
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "zoo.py"
+spec = importlib.util.spec_from_file_location("zoo", TOOL)
+zoo = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(zoo)
 
-each_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+CONFIGS = zoo.configs()
+
+
+def _first_of_its_kind() -> list[Path]:
+    """Return the configs that are more than another of their folder with other numbers."""
+    kinds = {}
+    for path in CONFIGS:
+        data, model = (load_config(path).data[name] for name in ("data", "model"))
+        types = re.findall(r"'type': '(.*?)'", str(model))
+        kinds.setdefault((path.parent, str(data), str(types)), path)
+    return list(kinds.values())
+
+
+def _named(paths):
+    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+
+
+each_config = _named(CONFIGS)
+each_kind = _named(_first_of_its_kind())
+each_published = _named([path for path in CONFIGS if "load" in zoo.zoo(path)])
 
 
 @pytest.fixture(scope="module")
@@ -33,31 +50,31 @@ def two_animals(tmp_path_factory) -> Path:
     )
 
 
-def _table() -> dict[str, re.Match[str]]:
-    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
-    rows = [ROW.match(line) for line in lines if line.startswith("| [")]
-    assert all(rows), "a row of the table has another form"
-    return {row["path"]: row for row in rows}
-
-
-@each_config
+@each_kind
 def test_a_config_has_no_problem_without_its_data(path):
     assert check(path, open_data=False) == []
 
 
-@each_config
+@each_kind
 def test_a_config_has_no_problem_with_its_data(path, demo_project, two_animals, request):
     tree = load_config(path)
-    if path.stem in ON_COCO:
+    parts = [part for part in ("train", "val", "test") if tree.get(f"data.{part}")]
+    if tree.get("data.train.annotation_file"):
         shared = request.getfixturevalue("shared")
-        for part in ("train", "test"):
+        for part in parts:
             file = tree.get(f"data.{part}.annotation_file").removeprefix("../shared/")
             tree.set(f"data.{part}.annotation_file", str(shared / file))
-    else:
-        root = two_animals if "256x192" in path.stem else demo_project
-        for part in ("train", "val", "test"):
+    elif tree.get("data.train.project.root") == ".":
+        for part in parts:
+            root = two_animals if _shows_several(path) else demo_project
             tree.set(f"data.{part}.project.root", str(root))
     assert check(tree) == []
+
+
+def _shows_several(path: Path) -> bool:
+    model, _ = zoo.model_of(path)
+    cut = load_config(path).get("data.train.view") == "instance"
+    return cut or any(head.codec.max_individuals != 1 for head in model.heads.values())
 
 
 @each_config
@@ -67,24 +84,64 @@ def test_a_config_fits_on_a_screen_and_begins_with_what_it_is_about(path):
     assert lines[0].startswith("# ")
 
 
-def test_the_table_lists_every_config():
-    assert set(_table()) == {p.relative_to(FOLDER).as_posix() for p in CONFIGS}
+def test_the_tables_list_every_config_in_the_order_of_the_tool():
+    rows = re.findall(r"^\| \[\w+\]\(([\w/.]+)\)", zoo.README.read_text("utf-8"), re.MULTILINE)
+    assert rows == [path.relative_to(zoo.FOLDER).as_posix() for path in CONFIGS]
 
 
 @each_config
-def test_the_table_is_right_about_parameters_and_operations(path):
-    row = _table()[path.relative_to(FOLDER).as_posix()]
+def test_the_line_of_a_config_says_what_the_config_is(path):
+    assert zoo.row(path) in zoo.README.read_text("utf-8"), "run python tools/zoo.py"
+
+
+@each_published
+def test_a_config_that_names_a_published_model_describes_it(path):
+    model, size = zoo.model_of(path)
     with torch.device("meta"):
-        model = build_model(path, num_keypoints=17).eval()
-        image = torch.zeros(1, 3, int(row["height"]), int(row["width"]))
-    with FlopCounterMode(display=False) as operations:
-        model(image)
-    assert row["parameters"] == f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}"
-    assert row["gmac"] == f"{operations.get_total_flops() / 2e9:.1f}"
+        published = load_published(zoo.zoo(path)["load"], None)
+    assert zoo.parameters_of(model) == zoo.parameters_of(published)
+    state = {name: tensor.shape for name, tensor in published.state_dict().items()}
+    assert {name: tensor.shape for name, tensor in model.state_dict().items()} == state
+    assert size == zoo.PUBLISHED[zoo.zoo(path)["load"]].input_size
 
 
-def test_the_command_of_the_table_measures(repo):
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+def test_the_tool_tells_tables_that_are_out_of_date(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(zoo, "tables", lambda: "| new |\n")
+    monkeypatch.setattr(zoo, "README", tmp_path / "README.md")
+    zoo.README.write_text(f"# The configs\n{zoo.BEGIN}| old |\n{zoo.END}The end.\n")
+    monkeypatch.setattr(sys, "argv", ["zoo.py", "--check"])
+    assert zoo.main() == 1
+    assert "-| old |\n+| new |\n" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["zoo.py"])
+    assert zoo.main() == 0
+    assert zoo.README.read_text() == f"# The configs\n{zoo.BEGIN}| new |\n{zoo.END}The end.\n"
+    monkeypatch.setattr(sys, "argv", ["zoo.py", "--check"])
+    assert zoo.main() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("model = dict()", r"needs _zoo = dict\(what="),
+        ("_zoo = dict(what='x', papr='y')", r"takes no \['papr'\]"),
+        ("_zoo = dict(what='x', published='AP 70')", "says published, but no source"),
+        ("_zoo = dict(what='x', options='--seed 1')", "says options, but no measured"),
+        ("_zoo = dict(what='x', load='hrnet_w33')", "no published model 'hrnet_w33'"),
+    ],
+)
+def test_the_tool_refuses_what_it_cannot_put_into_a_table(text, told, tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text(text)
+    with pytest.raises(SystemExit, match=told):
+        zoo.zoo(path)
+
+
+def test_the_helper_of_the_tables_is_no_value_of_a_config():
+    assert "_zoo" not in load_config(CONFIGS[0]).data
+
+
+def test_the_command_of_the_page_measures(repo):
+    readme = zoo.README.read_text(encoding="utf-8")
     code = re.search(r"python -c '(.*?)'", readme, re.DOTALL).group(1)
     done = subprocess.run(
         [sys.executable, "-c", code, "configs/hrnet/hrnet_w32_top_down_256x192.py"],
