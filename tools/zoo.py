@@ -11,7 +11,7 @@ which ``what`` alone must be there:
 - ``load``: the name of the same model in `dlcreg.load_published`
 - ``measured``: what dlcreg reached by training it; ``options``: with which options
 - ``keypoints``: how many the figures are of, where neither ``load`` nor 17 is right
-- ``input``: height and width that they are of, where no transform of the training has a size
+- ``input``: height and width that they are of, where no transform has a size
 
 Nothing in the tables is written by hand: where two branches disagree about them, take either side
 and run the tool.
@@ -33,8 +33,9 @@ import torch
 from torch import nn
 
 from dlcreg.builder.costs import operation_counter
+from dlcreg.builder.image_size import written_size
 from dlcreg.builder.plan import Plan
-from dlcreg.config import ConfigTree, load_config
+from dlcreg.config import load_config
 from dlcreg.contracts import Size
 from dlcreg.models.published import PUBLISHED
 
@@ -152,7 +153,9 @@ def row(path: Path) -> str:
 def model_of(path: Path) -> tuple[nn.Module, Size]:
     """Return a config's model without its weights, and height and width of what it trains on."""
     told, tree = zoo(path), load_config(path)
-    size = tuple(told["input"]) if "input" in told else input_size(tree, path)
+    size = told.get("input") or written_size(tree)
+    if size is None:
+        raise SystemExit(f"{path}: no transform has a size; give it in _zoo: input=")
     count = keypoints_of(told)
     wired = {
         "input_size": size,
@@ -170,15 +173,6 @@ def keypoints_of(told: Mapping[str, Any]) -> int:
     """Return how many keypoints the figures of a config are of."""
     published = PUBLISHED[told["load"]].num_keypoints if "load" in told else KEYPOINTS
     return int(told.get("keypoints", published))
-
-
-def input_size(tree: ConfigTree, path: Path) -> Size:
-    """Return height and width of the images that a config trains on."""
-    for transform in reversed(tree.get("data.train.transform") or ()):
-        if isinstance(transform.get("size"), (list, tuple)):
-            height, width = transform["size"]
-            return int(height), int(width)
-    raise SystemExit(f"{path}: no transform of the training has a size; give it in _zoo: input=")
 
 
 def parameters_of(model: nn.Module) -> int:
