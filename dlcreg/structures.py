@@ -135,8 +135,9 @@ class Poses(_Movable):
     """Predicted poses of a batch.
 
     Args:
-        keypoints: float32 ``(B, N, K, 2)``, x, y in pixels.
-        scores: float32 ``(B, N, K)``, likelihood of each keypoint.
+        keypoints: float32 ``(B, N, K, 2)``, x, y in pixels; NaN for a keypoint that was not found
+            of an animal that was.
+        scores: float32 ``(B, N, K)``, likelihood of each keypoint; 0 for one that was not found.
         instance_scores: float32 ``(B, N)``.
         valid: bool ``(B, N)``; False for the rows that only pad.
         boxes: float32 ``(B, N, 4)`` x, y, width, height, or None.

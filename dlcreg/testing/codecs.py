@@ -60,7 +60,7 @@ def targets_fit(subject: Subject) -> str:
 
 
 def poses_fit(subject: Subject) -> str:
-    """It decodes the outputs of an untrained model, too, to finite poses of the right shapes."""
+    """It decodes the outputs of an untrained model, too, to sound poses of the right shapes."""
     codec = subject.build()
     size = subject.options.size
     outputs = ideal_outputs(subject, codec.encode(labels(poses(size)), size))
@@ -81,11 +81,14 @@ def poses_fit(subject: Subject) -> str:
                     "keypoints (B, N, K, 2), scores (B, N, K), instance_scores and valid (B, N)",
                     "Add the axis of animals, also where there is one",
                 )
-        sound = found.keypoints.isfinite().all(-1) & found.scores.isfinite()
+        there = found.keypoints.isfinite().all(-1) & found.scores.isfinite()
+        missing = found.keypoints.isnan().all(-1) & (found.scores == 0)
+        sound = (there | missing).all(-1) & there.any(-1)
         if not sound[found.valid].all() or found.valid.dtype != torch.bool:
             fail(
                 f"decodes {what} outputs to keypoints or scores that are not finite",
-                "finite ones wherever the bool tensor `valid` is True",
+                "finite ones wherever the bool tensor `valid` is True; NaN with the score 0 for a "
+                "keypoint that was not found, if others of the animal were",
                 "Guard divisions and logarithms",
             )
     return "perfect, random and empty outputs are decoded"

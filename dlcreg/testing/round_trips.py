@@ -38,7 +38,8 @@ def _errors(found: Poses, keypoints: Tensor, known: Tensor | None = None) -> Ten
     distance = offsets.norm(dim=-1)
     if known is not None:
         distance = distance.masked_fill(~known[:, :, None], 0.0)
-    distance = distance.mean(dim=-1).masked_fill(~found.valid[:, None], torch.inf)
+    distance = distance.mean(dim=-1).nan_to_num(torch.inf, torch.inf)  # NaN: not found
+    distance = distance.masked_fill(~found.valid[:, None], torch.inf)
     nearest = distance.argmin(dim=-1)[:, :, None, None, None]
     return offsets.gather(2, nearest.expand(-1, -1, 1, *offsets.shape[3:]))[:, :, 0]
 
@@ -85,14 +86,15 @@ def round_trip_at_borders(subject: Subject) -> str:
     height, width = subject.options.size
     x = torch.tensor([0.0, 0.4, width / 2, width - 1.3, width - 1.0])
     y = torch.tensor([0.0, 0.7, height / 3, height - 1.6, height - 1.0])
-    grid = torch.stack(torch.meshgrid(x, y, indexing="ij"), dim=-1).reshape(-1, 1, 1, 2)
-    keypoints = grid.expand(-1, 1, INFO.num_keypoints, 2).contiguous()
+    grid = torch.stack(torch.meshgrid(x, y, indexing="ij"), dim=-1).reshape(-1, 1, 2)
+    # each keypoint visits each place, while those of an animal lie apart
+    keypoints = torch.stack([grid.roll(7 * k, 0) for k in range(INFO.num_keypoints)], dim=2)
     found = _decoded(subject, codec, labels(keypoints), (height, width))
     errors = _errors(found, keypoints) - _inside(subject, codec).mean(dim=(0, 1, 2))
-    distance = errors.norm(dim=-1).amax(dim=(1, 2))
+    distance = errors.norm(dim=-1)
     worst = float(distance.max())
     if not worst <= subject.options.tolerance:
-        at = keypoints[int(distance.argmax()), 0, 0].tolist()
+        at = keypoints.flatten(0, 2)[int(distance.argmax())].tolist()
         fail(
             f"decodes a keypoint at x={at[0]:g}, y={at[1]:g} of an image of {height} x {width} "
             f"{worst:.3g} px away",
@@ -115,7 +117,7 @@ def missing_keypoints(subject: Subject) -> str:
     whole = _decoded(subject, codec, labels(keypoints), _BIG)
     moves = _errors(found, keypoints, known) - _errors(whole, keypoints)
     apart = moves.norm(dim=-1)[known]
-    if float(apart.max()) > subject.options.tolerance:
+    if not float(apart.max()) <= subject.options.tolerance:
         fail(
             f"moves labelled keypoints by {float(apart.max()):.3g} px where another has no label",
             f"at most {subject.options.tolerance:g} px",

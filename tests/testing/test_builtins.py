@@ -15,6 +15,9 @@ from dlcreg.testing import check_component, parametrize_with_checks
 GAUSSIAN = dict(type="GaussianHeatmap", locref_std=7.2801)
 PLATEAU = dict(type="PlateauHeatmap", radius=8.0)
 SCORES = dict(heatmap=dict(type="BCELoss"), locref=dict(type="HuberLoss", weight=0.1))
+LIMBS = dict(SCORES, paf=dict(type="HuberLoss", weight=0.1))
+FIELDS = dict(type="PartAffinityFields", radius=8.0, width=10.0)
+PAIRS = dict(min_links=1)  # an animal with two labelled keypoints has one link
 AFFINE = dict(rotation=30, scale=(0.8, 1.3), translate=0.1, shear=5)
 ALBUMENTATIONS = [
     dict(type="HorizontalFlip"),
@@ -45,9 +48,12 @@ PARTS = [
     ("heads", "HeatmapHead"),
     ("heads", "HeatmapHead", dict(arguments=dict(deconv_channels=(16,), codec=GAUSSIAN))),
     ("heads", "HeatmapHead", dict(arguments=dict(codec=PLATEAU, losses=SCORES))),
+    ("heads", "HeatmapHead", dict(arguments=dict(codec=FIELDS, losses=LIMBS))),
     ("codecs", "GaussianHeatmap"),
     ("codecs", "GaussianHeatmap", dict(arguments=dict(locref_std=7.2801, anchor="deeplabcut"))),
     ("codecs", "PlateauHeatmap"),
+    ("codecs", "PartAffinityFields", dict(context=dict(num_individuals=2), arguments=PAIRS)),
+    ("codecs", "PartAffinityFields", dict(arguments=dict(graph="skeleton", anchor="centre"))),
     ("codecs", "DarkHeatmap"),
     # HRNet and SimpleBaseline read a keypoint to the nearest cell of 4 px along x and y
     ("codecs", "MSRAHeatmap", dict(tolerance=3.0)),

@@ -99,7 +99,8 @@ def load_published(
     }
     model: PoseModel = construct(MODELS, cfg, wired, path="model")
     if checkpoint is not None:
-        new = ["head.further_layers."] if codec is not None else []
+        new = ["head.codec."]  # what a codec chooses after the training no published file has
+        new += ["head.further_layers."] if codec is not None else []
         new += entry.of_keypoints if trained != count else ()
         load_state(model, state, name=f"the checkpoint of {name}", new=new)
     return model

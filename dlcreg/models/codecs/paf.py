@@ -1,0 +1,308 @@
+"""Part affinity fields: keypoints of several animals, and which of them belong together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlcreg.contracts import Codec, Size, Targets
+from dlcreg.models.codecs import maps
+from dlcreg.models.codecs.drawing import Overlap, discs, limb_fields
+from dlcreg.models.codecs.maps import Activation, Anchor
+from dlcreg.models.codecs.mirroring import mirror_outputs
+from dlcreg.models.codecs.paf_affinities import Affinity, edge_affinities
+from dlcreg.models.codecs.paf_assembly import Assembler, Assembly, Suppression
+from dlcreg.models.codecs.paf_detection import Detections, Detector, PeakScore, check_detector
+from dlcreg.models.codecs.paf_graph import check_graph, complete_graph, twin_edges
+from dlcreg.registry import CODECS
+from dlcreg.structures import Instances, Poses
+
+_MANY = 32
+"""Detections of a keypoint that are looked at where the number of animals is not known."""
+
+
+@CODECS.register_module()
+class PartAffinityFields(Codec, nn.Module):
+    """Heatmaps, location refinement and part affinity fields for several animals.
+
+    Part affinity fields (Cao et al., 2017) lie along the limbs: for each edge of a graph a map of
+    vectors that point from one keypoint to the other. With them, the detections of the heatmaps
+    are put together to animals as in DeepLabCut (Lauer et al., 2022). Keypoints of an animal that
+    are not found have the coordinates NaN and the score 0.
+
+    The centre of cell i lies at pixel ``i * stride + stride / 2``, as in DeepLabCut; with
+    ``anchor="centre"`` at ``i * stride + (stride - 1) / 2``.
+
+    The score of an animal is the mean score of its keypoints, those not found counting 0, times
+    the mean affinity of its links, at most 1.
+
+    Args:
+        num_keypoints: number of keypoints K, at least 2.
+        skeleton: edges of the data's skeleton, for ``graph="skeleton"``.
+        num_individuals: animals in an image at most; the largest ones are kept. None for any
+            number. With 1, the best detection of each keypoint is taken, without affinities.
+        graph: the edges: ``complete`` for all pairs of keypoints (of 15 keypoints on, some that
+            connect them all, see `dlcreg.models.codecs.paf_graph.complete_graph`), ``skeleton``
+            for those of the data, or pairs of indices.
+        heatmap: ``plateau`` for discs of ones, ``gaussian`` for Gaussians.
+        radius: pixels around a keypoint in which location refinement is trained, and of the discs.
+        sigma: standard deviation of the Gaussians in cells; None for 2/3 of `radius`.
+        width: pixels at both sides of a limb in which its field falls to 0.
+        locref_std: pixels for a location refinement of 1; None for no location refinement.
+        anchor: where the cells lie, see above.
+        overlap: the animal that a cell speaks of where location refinement or fields of several
+            overlap: the nearest one, or, as in DeepLabCut, the last one.
+        unlabelled: maps for which no animal has a label give no gradient (``ignore``), or are
+            learnt as empty (``background``, what DeepLabCut does).
+        blur: standard deviation in cells of the smoothing before peaks are looked for.
+        window: cells along each side of the window that a peak is the highest cell of, odd.
+        min_peak: value of the smoothed map from which on a peak counts.
+        min_score: score from which on a detection is used.
+        score: a detection's score is the heatmap at the peak as it is, as in DeepLabCut's
+            TensorFlow engine, or smoothed (``blurred``), as in its PyTorch engine.
+        apart: pixels within which two detections of a keypoint are one; None for half of
+            `radius`, 0 keeps all, as in DeepLabCut.
+        affinity: see `dlcreg.models.codecs.paf_affinities.edge_affinities`.
+        min_affinity: of a link.
+        min_links: links of an animal.
+        suppression: see `dlcreg.models.codecs.paf_assembly.Assembler`.
+        max_overlap: share of keypoints from which on two animals are one.
+        fuse: put parts of animals together where there are more than `num_individuals`.
+        activation: applied to the heatmap before decoding; None: what its loss implies.
+        stride: pixels for each cell; None: the head says it.
+
+    Attributes:
+        kept_edges: bool ``(L,)``, the edges that animals are assembled along; part of the state
+            dict. All, unless some were chosen.
+
+    Raises:
+        ValueError: values that make no sense, or edges that do not link all keypoints.
+    """
+
+    activation: str | None = None
+    kept_edges: Tensor
+
+    def __init__(
+        self,
+        num_keypoints: int,
+        skeleton: Sequence[tuple[int, int]] = (),
+        num_individuals: int | None = None,
+        graph: Literal["complete", "skeleton"] | Sequence[tuple[int, int]] = "complete",
+        heatmap: Literal["plateau", "gaussian"] = "plateau",
+        radius: float = 17.0,
+        sigma: float | None = None,
+        width: float = 20.0,
+        locref_std: float | None = 7.2801,
+        anchor: Anchor = "deeplabcut",
+        overlap: Overlap = "nearest",
+        unlabelled: Literal["ignore", "background"] = "ignore",
+        blur: float = 1.0,
+        window: int = 5,
+        min_peak: float = 0.01,
+        min_score: float = 0.1,
+        score: PeakScore = "peak",
+        apart: float | None = None,
+        affinity: Affinity = "line",
+        min_affinity: float = 0.05,
+        min_links: int = 2,
+        suppression: Suppression = "keypoints",
+        max_overlap: float = 0.8,
+        fuse: bool = True,
+        activation: Activation | None = None,
+        stride: float | None = None,
+    ) -> None:
+        nn.Module.__init__(self)
+        Codec.__init__(self, stride)
+        if num_keypoints < 2:
+            raise ValueError(
+                f"num_keypoints is {num_keypoints}, but part affinity fields link keypoints: they "
+                "need at least 2"
+            )
+        if num_individuals is not None and num_individuals < 1:
+            raise ValueError(f"num_individuals must be at least 1 or None, not {num_individuals}")
+        maps.check_positive(
+            radius=(radius, "pixels"),
+            sigma=(sigma, "cells or None"),
+            width=(width, "pixels"),
+            locref_std=(locref_std, "pixels or None"),
+            max_overlap=(max_overlap, "as a share"),
+        )
+        check_detector(blur, window, min_peak)
+        if min_links < 1:
+            raise ValueError(f"min_links must be at least 1, not {min_links}")
+        self.num_keypoints = num_keypoints
+        self.max_individuals = num_individuals  # type: ignore[misc]
+        self.edges = _edges(graph, skeleton, num_keypoints)
+        self.heatmap = heatmap
+        self.radius, self.sigma, self.width = radius, sigma, width
+        self.locref_std = locref_std
+        self.anchor, self.overlap, self.unlabelled = anchor, overlap, unlabelled
+        self.blur, self.window, self.min_peak = blur, window, min_peak
+        self.min_score, self.score = min_score, score
+        self.apart = radius / 2 if apart is None else apart
+        self.affinity, self.min_affinity, self.min_links = affinity, min_affinity, min_links
+        self.suppression, self.max_overlap, self.fuse = suppression, max_overlap, fuse
+        self.activation = activation
+        self.register_buffer("kept_edges", torch.ones(len(self.edges), dtype=torch.bool))
+
+    def output_channels(self, num_keypoints: int) -> dict[str, int]:
+        """Return K channels of heatmap, 2K of locref, where there is one, and 2L of paf."""
+        return {**maps.channels(num_keypoints, self.locref_std), "paf": 2 * len(self.edges)}
+
+    def encode(self, instances: Instances, size: Size) -> Targets:
+        """Return heatmap ``(B, K, h, w)``, locref ``(B, 2K, h, w)`` and paf ``(B, 2L, h, w)``.
+
+        Each comes with its weight. A field has the weight 1 where an animal has both keypoints of
+        its edge, or everywhere with ``unlabelled="background"``.
+        """
+        stride, cells = self._known_stride(), self.map_size(size)
+        known = maps.labelled(instances)
+        points = (instances.keypoints.float() - self._offset()) / stride
+        targets = {}
+        weight = maps.map_weight(known, self.unlabelled)
+        drawn = discs(points, known, cells, self.radius / stride, self.overlap)
+        if self.heatmap == "gaussian":
+            sigma = self.sigma or self.radius / stride * 2 / 3
+            targets["heatmap"] = (maps.gaussian_maps(points, known, cells, sigma), weight)
+        else:
+            targets["heatmap"] = (drawn.disc, weight)
+        if self.locref_std is not None:
+            mask = drawn.disc.repeat_interleave(2, dim=1)
+            targets["locref"] = (drawn.way * (stride / self.locref_std), mask)
+        edges = torch.tensor(self.edges, device=points.device)
+        fields = limb_fields(points, known, edges, cells, self.width / stride, self.overlap)
+        both = known[..., edges[:, 0]] & known[..., edges[:, 1]]
+        weight = maps.map_weight(both, self.unlabelled).repeat_interleave(2, dim=1)
+        targets["paf"] = (fields, weight)
+        return targets
+
+    def decode(self, outputs: Mapping[str, Tensor], size: Size | None = None) -> Poses:
+        """Return the animals, the ones of the highest affinity first."""
+        found = self.detect(outputs)
+        if self.max_individuals == 1:
+            return _single(found, self.min_score)
+        kept = self.kept_edges.nonzero()[:, 0].tolist()
+        affinities = self.affinities(outputs, found)[:, kept]
+        assembler = self._assembler([self.edges[index] for index in kept])
+        used = (found.found & (found.scores >= self.min_score)).cpu().numpy()
+        points, pairs = (values.float().cpu().numpy() for values in (found.keypoints, affinities))
+        images = [assembler(*arrays) for arrays in zip(points, used, pairs)]
+        return _poses(found, images, self.max_individuals)
+
+    def detect(self, outputs: Mapping[str, Tensor]) -> Detections:
+        """Return what the heatmaps show of each keypoint, before it is put together to animals."""
+        stride = self._known_stride()
+        cells = self.radius / stride
+        mass = math.pi * cells**2
+        if self.heatmap == "gaussian":
+            mass = 2 * math.pi * (self.sigma or cells * 2 / 3) ** 2
+        heatmap = maps.activate(outputs["heatmap"], self.activation, mass)
+        detector = Detector(
+            stride,
+            self._offset(),
+            self.locref_std,
+            self.blur,
+            self.window,
+            self.min_peak,
+            self.score,
+            self.apart,
+        )
+        return detector(heatmap, outputs.get("locref"), self.max_individuals or _MANY)
+
+    def affinities(self, outputs: Mapping[str, Tensor], found: Detections) -> Tensor:
+        """Return the affinities ``(B, L, M, M)`` of all pairs of detections that an edge links."""
+        edges = torch.tensor(self.edges, device=found.cells.device)
+        return edge_affinities(outputs["paf"], found.cells, edges, affinity=self.affinity)
+
+    def flip(self, outputs: Mapping[str, Tensor], flip_index: Tensor) -> dict[str, Tensor]:
+        """Return the outputs of a mirrored input as of the input.
+
+        With ``anchor="deeplabcut"`` the cells do not mirror onto themselves: the maps lie one pixel
+        off, which location refinement makes good.
+
+        Raises:
+            ValueError: the graph lacks the edge between the twins of an edge's keypoints.
+        """
+        shift = self._known_stride() - 1 - 2 * self._offset()
+        mirrored = mirror_outputs(outputs, flip_index, self.locref_std, shift)
+        twins, signs = twin_edges(self.edges, flip_index.tolist())
+        fields = outputs["paf"].flip(-1)
+        b, _, h, w = fields.shape
+        fields = fields.reshape(b, len(twins), 2, h, w)
+        fields = fields.index_select(1, torch.tensor(twins, device=fields.device))
+        turned = fields.new_tensor([[-sign, sign] for sign in signs])  # x is mirrored
+        mirrored["paf"] = (fields * turned[..., None, None]).flatten(1, 2)
+        return mirrored
+
+    def _assembler(self, edges: Sequence[tuple[int, int]]) -> Assembler:
+        return Assembler(
+            edges,
+            self.num_keypoints,
+            self.max_individuals,
+            self.min_affinity,
+            self.min_links,
+            self.suppression,
+            self.max_overlap,
+            self.radius,
+            self.fuse,
+        )
+
+    def _offset(self) -> float:
+        return maps.anchor_offset(self.anchor, self._known_stride())
+
+
+def _edges(
+    graph: str | Sequence[tuple[int, int]], skeleton: Sequence[tuple[int, int]], count: int
+) -> tuple[tuple[int, int], ...]:
+    """Return the edges that an argument `graph` asks for, checked."""
+    if graph == "complete":
+        return complete_graph(count)
+    if graph == "skeleton":
+        if not skeleton:
+            raise ValueError(
+                "graph is 'skeleton', but the data has no skeleton: give it one, or take "
+                "graph='complete'"
+            )
+        return check_graph(skeleton, count, "skeleton")
+    if isinstance(graph, str):
+        raise ValueError(f"graph must be 'complete', 'skeleton' or a list of edges, not {graph!r}")
+    return check_graph(graph, count, "graph")
+
+
+def _single(found: Detections, min_score: float) -> Poses:
+    """Return poses of one animal an image: the best detection of each keypoint."""
+    seen = found.found[..., 0] & (found.scores[..., 0] >= min_score)  # (B, K)
+    keypoints = found.keypoints[:, :, 0].masked_fill(~seen[..., None], torch.nan)
+    scores = found.scores[:, :, 0].masked_fill(~seen, 0.0)
+    return Poses(
+        keypoints[:, None],
+        scores[:, None],
+        scores.mean(dim=-1, keepdim=True),
+        seen.any(dim=-1, keepdim=True),
+    )
+
+
+def _poses(found: Detections, images: Sequence[Sequence[Assembly]], most: int | None) -> Poses:
+    """Return the poses of the assemblies of each image."""
+    b, k, _ = found.scores.shape
+    rows = most or max(map(len, images), default=0)
+    node = np.full((b, rows, k), -1)
+    affinity = np.zeros((b, rows), np.float32)
+    for image, assemblies in enumerate(images):
+        for row, assembly in enumerate(assemblies):
+            node[image, row, list(assembly.nodes)] = list(assembly.nodes.values())
+            affinity[image, row] = assembly.affinity / len(assembly.links)
+    chosen = torch.from_numpy(node).to(found.scores.device)
+    seen = chosen >= 0
+    at = chosen.clamp(min=0).flatten(1)  # (B, N K)
+    keypoints = found.keypoints.flatten(1, 2).gather(1, at[..., None].expand(*at.shape, 2))
+    scores = found.scores.flatten(1).gather(1, at).view_as(chosen)
+    keypoints = keypoints.view(*chosen.shape, 2).masked_fill(~seen[..., None], torch.nan)
+    scores = scores.masked_fill(~seen, 0.0)
+    links = torch.from_numpy(affinity).to(scores).clamp(0, 1)
+    return Poses(keypoints, scores, scores.mean(dim=-1) * links, seen.any(dim=-1))

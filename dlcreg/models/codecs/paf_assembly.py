@@ -1,0 +1,249 @@
+"""Detections of one image put together to animals, on the CPU (Lauer et al., 2022).
+
+A detection is a node, an int: ``keypoint * M + rank``. Links are the matches of the edges of the
+graph; animals grow along the best links.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+Suppression = Literal["keypoints", "boxes"]
+
+
+class Link(NamedTuple):
+    """Two detections that an edge matches."""
+
+    affinity: float
+    start: int
+    stop: int
+
+
+@dataclass(eq=False)
+class Assembly:
+    """Detections that are taken to be one animal.
+
+    Args:
+        nodes: the detection of each keypoint that was found.
+        links: the links among them.
+        affinity: the sum of the links' affinities.
+    """
+
+    nodes: dict[int, int] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    affinity: float = 0.0
+
+    def add(self, link: Link, count: int) -> bool:
+        """Take a link with its ends, unless it brings a keypoint that is there already.
+
+        Args:
+            link: the link.
+            count: detections of a keypoint, M.
+
+        Returns:
+            Whether the link belongs to the assembly now.
+        """
+        ends = {node // count: node for node in link[1:]}
+        if any(self.nodes.get(keypoint, node) != node for keypoint, node in ends.items()):
+            return False
+        self.nodes.update(ends)
+        self.links.append(link)
+        self.affinity += link.affinity
+        return True
+
+    def take(self, other: Assembly) -> None:
+        """Take all that another assembly has, which shares no keypoint with this one."""
+        self.nodes.update(other.nodes)
+        self.links += other.links
+        self.affinity += other.affinity
+
+
+@dataclass(frozen=True)
+class Assembler:
+    """Puts detections together.
+
+    Args:
+        edges: pairs of keypoints.
+        num_keypoints: number of keypoints K.
+        most: animals to return at most, the largest ones; None for any number.
+        min_affinity: of a link.
+        min_links: of an animal.
+        suppression: what tells that two animals are one: the share of the weaker one's keypoints
+            that lie within `radius` of the same keypoint of the stronger one, or, as in
+            DeepLabCut, the lesser of the two shares of keypoints inside the intersection of their
+            boxes, which takes an animal for another one that it lies on.
+        max_overlap: that share from which on the weaker one is left out.
+        radius: pixels.
+        fuse: whether incomplete animals are put together along links that were left over, where
+            there are more than `most`.
+    """
+
+    edges: Sequence[tuple[int, int]]
+    num_keypoints: int
+    most: int | None = None
+    min_affinity: float = 0.05
+    min_links: int = 2
+    suppression: Suppression = "keypoints"
+    max_overlap: float = 0.8
+    radius: float = 17.0
+    fuse: bool = True
+
+    def __call__(
+        self, keypoints: np.ndarray, found: np.ndarray, affinities: np.ndarray
+    ) -> list[Assembly]:
+        """Return the animals of one image, those of the highest affinity first.
+
+        Args:
+            keypoints: float ``(K, M, 2)``, pixels, the most likely first.
+            found: bool ``(K, M)``, which of them are to be used; the first ones of each keypoint.
+            affinities: float ``(L, M, M)``, of the pairs of detections that an edge links.
+        """
+        count = found.shape[1]
+        links = self.match(found, affinities)
+        assemblies = self._grow(links, count)
+        assemblies = [one for one in assemblies if len(one.links) >= self.min_links]
+        kept = self._suppress(assemblies, keypoints.reshape(-1, 2))
+        if self.most is not None and len(kept) > self.most:
+            kept = sorted(kept, key=lambda one: len(one.nodes), reverse=True)[: self.most]
+        return kept
+
+    def match(self, found: np.ndarray, affinities: np.ndarray) -> list[Link]:
+        """Return the best matching of the detections of each edge (Kuhn, 1955)."""
+        count = found.shape[1]
+        numbers = found.sum(axis=1)
+        links = []
+        for (a, b), affinity in zip(self.edges, affinities):
+            part = affinity[: numbers[a], : numbers[b]]
+            for row, column in zip(*linear_sum_assignment(part, maximize=True)):
+                if part[row, column] >= self.min_affinity:
+                    links.append(
+                        Link(
+                            float(part[row, column]), a * count + int(row), b * count + int(column)
+                        )
+                    )
+        return links
+
+    def _grow(self, links: list[Link], count: int) -> list[Assembly]:
+        """Return assemblies: whole groups of detections first, then along the best links."""
+        neighbours: dict[int, list[Link]] = {}
+        for link in links:
+            for node in link[1:]:
+                neighbours.setdefault(node, []).append(link)
+        assemblies: list[Assembly] = []
+        taken: set[int] = set()
+        for group in _components(neighbours):
+            if len({node // count for node in group}) == len(group) == self.num_keypoints:
+                assembly = Assembly()
+                for link in links:
+                    if link.start in group:
+                        assembly.add(link, count)
+                assemblies.append(assembly)
+                taken |= group
+        if len(assemblies) == self.most:
+            return assemblies
+        for link in sorted(links, key=lambda one: -one.affinity):
+            if link.start in taken or link.stop in taken:
+                continue
+            assembly = Assembly()
+            assembly.add(link, count)
+            self._extend(assembly, neighbours, taken, count)
+            taken.update(assembly.nodes.values())
+            assemblies.append(assembly)
+        if self.fuse and self.most is not None and len(assemblies) > self.most:
+            assemblies = self._fused(assemblies, links, count)
+        for assembly in assemblies:
+            self._extend(assembly, neighbours, taken, count)
+            taken.update(assembly.nodes.values())
+        return assemblies
+
+    def _extend(
+        self, assembly: Assembly, neighbours: dict[int, list[Link]], taken: set[int], count: int
+    ) -> None:
+        """Let an assembly grow along the links of its detections, the best one first."""
+        waiting: list[Link] = []
+        seen = {link[1:] for link in assembly.links}
+
+        def look_from(node: int) -> None:
+            for link in neighbours.get(node, ()):
+                if link[1:] not in seen:
+                    seen.add(link[1:])
+                    heapq.heappush(waiting, link._replace(affinity=-link.affinity))
+
+        for node in list(assembly.nodes.values()):
+            look_from(node)
+        inside = set(assembly.nodes.values())
+        while waiting and len(inside) < self.num_keypoints:
+            best = heapq.heappop(waiting)
+            best = best._replace(affinity=-best.affinity)
+            new = {best.start, best.stop} - inside
+            if new & taken or not new:
+                continue
+            if assembly.add(best, count):
+                inside |= new
+                for node in new:
+                    look_from(node)
+
+    def _fused(self, assemblies: list[Assembly], links: list[Link], count: int) -> list[Assembly]:
+        """Return fewer assemblies: parts of animals that a link left over puts together."""
+        owner = {
+            node: assembly
+            for assembly in assemblies
+            if len(assembly.nodes) < self.num_keypoints
+            for node in assembly.nodes.values()
+        }
+        used = {link[1:] for assembly in assemblies for link in assembly.links}
+        for link in links:
+            one, other = owner.get(link.start), owner.get(link.stop)
+            if link[1:] in used or one is None or other is None or one is other:
+                continue
+            if one.nodes.keys() & other.nodes.keys():
+                continue
+            one.take(other)
+            one.add(link, count)
+            assemblies.remove(other)
+            owner.update(dict.fromkeys(other.nodes.values(), one))
+        return assemblies
+
+    def _suppress(self, assemblies: list[Assembly], points: np.ndarray) -> list[Assembly]:
+        """Return the assemblies, the strongest first, without those that repeat a stronger one."""
+        kept: list[Assembly] = []
+        for assembly in sorted(assemblies, key=lambda one: -one.affinity):
+            if all(self._overlap(one, assembly, points) < self.max_overlap for one in kept):
+                kept.append(assembly)
+        return kept
+
+    def _overlap(self, strong: Assembly, weak: Assembly, points: np.ndarray) -> float:
+        if self.suppression == "boxes":
+            return _share_in_both_boxes(*(points[list(o.nodes.values())] for o in (strong, weak)))
+        shared = strong.nodes.keys() & weak.nodes.keys()
+        ways = [points[strong.nodes[k]] - points[weak.nodes[k]] for k in shared]
+        near = sum(float(x * x + y * y) < self.radius**2 for x, y in ways)
+        return near / len(weak.nodes)
+
+
+def _components(neighbours: dict[int, list[Link]]) -> Iterable[set[int]]:
+    """Yield the groups of nodes that links connect."""
+    left = set(neighbours)
+    while left:
+        group, waiting = set(), [min(left)]
+        while waiting:
+            node = waiting.pop()
+            if node not in group:
+                group.add(node)
+                waiting += [end for link in neighbours[node] for end in link[1:]]
+        left -= group
+        yield group
+
+
+def _share_in_both_boxes(first: np.ndarray, second: np.ndarray) -> float:
+    low = np.maximum(first.min(axis=0), second.min(axis=0))
+    high = np.minimum(first.max(axis=0), second.max(axis=0))
+    return min(
+        float(((points >= low) & (points <= high)).all(axis=1).mean()) for points in (first, second)
+    )

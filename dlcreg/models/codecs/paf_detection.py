@@ -1,0 +1,143 @@
+"""Keypoints of any number of animals in heatmaps, before anybody knows whose they are.
+
+Shapes: B images, K keypoints, M detections of a keypoint, h x w cells.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcreg.models.codecs import maps
+from dlcreg.models.codecs.maps import Peaks
+
+PeakScore = Literal["peak", "blurred"]
+
+
+class Detections(NamedTuple):
+    """What was found of each keypoint, the most likely first.
+
+    Args:
+        keypoints: float ``(B, K, M, 2)``, x, y in pixels.
+        cells: int64 ``(B, K, M, 2)``, column and row of the peak.
+        scores: float ``(B, K, M)``.
+        found: bool ``(B, K, M)``; False for the rows that only pad.
+    """
+
+    keypoints: Tensor
+    cells: Tensor
+    scores: Tensor
+    found: Tensor
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Finds the local maxima of smoothed heatmaps.
+
+    Args:
+        stride: pixels for each cell.
+        offset: pixel coordinate of the centre of cell 0.
+        locref_std: pixels for a location refinement of 1; None: a peak is read from a parabola.
+        blur: standard deviation of the smoothing in cells; 0 for none. Its kernel has 11 cells.
+        window: cells along each side of the window that a peak is the highest cell of, odd.
+        threshold: of the smoothed map, from which on a peak counts.
+        score: the heatmap at the peak as it is, or smoothed (``blurred``).
+        apart: pixels within which two peaks of a keypoint are one; 0 keeps all.
+    """
+
+    stride: float
+    offset: float
+    locref_std: float | None
+    blur: float = 1.0
+    window: int = 5
+    threshold: float = 0.01
+    score: PeakScore = "peak"
+    apart: float = 0.0
+
+    def __call__(self, heatmap: Tensor, locref: Tensor | None, most: int) -> Detections:
+        """Return the detections.
+
+        Args:
+            heatmap: likelihoods ``(B, K, h, w)``.
+            locref: location refinement ``(B, 2K, h, w)`` in units of `locref_std` pixels, or None.
+            most: detections of a keypoint to return at most, M.
+        """
+        smooth = blurred(heatmap, self.blur) if self.blur else heatmap
+        peak = (smooth >= window_maximum(smooth, self.window)) & (smooth >= self.threshold)
+        scored = smooth if self.score == "blurred" else heatmap
+        height, width = heatmap.shape[-2:]
+        candidates = min(2 * most + 6 if self.apart else most, height * width)
+        # -1 for no peak: likelihoods are at least 0, and outputs that are none are cut off there
+        score, index = torch.where(peak, scored.clamp(min=0), -1.0).flatten(2).topk(candidates)
+        row = torch.div(index, width, rounding_mode="floor")
+        peaks = Peaks(score, index, index - row * width, row)
+        keypoints = self._positions(smooth, locref, peaks)
+        found = score >= 0
+        if self.apart:
+            found = found & ~self._repeated(keypoints, found)
+        order = torch.where(found, score, -1.0).topk(min(most, candidates)).indices
+        cells = torch.stack([peaks.column, peaks.row], dim=-1)
+        pairs = order[..., None].expand(*order.shape, 2)
+        return Detections(
+            keypoints.gather(2, pairs),
+            cells.gather(2, pairs),
+            score.gather(2, order).clamp(0, 1),
+            found.gather(2, order),
+        )
+
+    def _positions(self, smooth: Tensor, locref: Tensor | None, peaks: Peaks) -> Tensor:
+        """Return the peaks ``(B, K, M, 2)`` in pixels, to a fraction of a cell."""
+        if self.locref_std is None or locref is None:
+            return maps.parabola_peak(smooth, peaks) * self.stride + self.offset
+        b, k, count = peaks.cell.shape
+        places = peaks.cell[:, :, None].expand(b, k, 2, count)
+        way = locref.reshape(b, k, 2, -1).gather(-1, places).transpose(2, 3)
+        cells = maps.peak_centres(peaks, locref.dtype)
+        return cells * self.stride + self.offset + way * self.locref_std
+
+    def _repeated(self, keypoints: Tensor, found: Tensor) -> Tensor:
+        """Return which detections ``(B, K, M)`` lie within `apart` of a better one."""
+        squared = (keypoints[:, :, :, None] - keypoints[:, :, None]).square().sum(dim=-1)
+        near = (squared < self.apart**2) & found[:, :, None]
+        return near.tril(-1).any(dim=-1)
+
+
+def blurred(heatmap: Tensor, sigma: float, kernel: int = 11) -> Tensor:
+    """Return maps ``(B, K, h, w)`` smoothed by a Gaussian, with zeros around them.
+
+    Args:
+        heatmap: the maps.
+        sigma: standard deviation in cells.
+        kernel: width in cells, odd.
+    """
+    taps = torch.arange(kernel, device=heatmap.device, dtype=heatmap.dtype) - kernel // 2
+    taps = torch.softmax(-0.5 * (taps / sigma).square(), dim=0)
+    flat = heatmap.flatten(0, 1)[:, None]  # (B * K, 1, h, w)
+    flat = F.conv2d(flat, taps.view(1, 1, 1, -1), padding=(0, kernel // 2))
+    flat = F.conv2d(flat, taps.view(1, 1, -1, 1), padding=(kernel // 2, 0))
+    return flat.view_as(heatmap)
+
+
+def window_maximum(heatmap: Tensor, window: int) -> Tensor:
+    """Return the largest value in the window around each cell of maps ``(B, K, h, w)``."""
+    across = F.max_pool2d(heatmap, (1, window), stride=1, padding=(0, window // 2))
+    return F.max_pool2d(across, (window, 1), stride=1, padding=(window // 2, 0))
+
+
+def check_detector(blur: float, window: int, threshold: float) -> None:
+    """Check the options of a `Detector`.
+
+    Raises:
+        ValueError: one makes no sense.
+    """
+    if not 0 <= blur < math.inf:
+        raise ValueError(f"blur must be a number of cells from 0 on, not {blur:g}")
+    if window < 1 or window % 2 == 0:
+        raise ValueError(f"window must be odd and at least 1 cell, not {window}")
+    if not 0 <= threshold < 1:
+        raise ValueError(f"threshold must be a likelihood from 0 to below 1, not {threshold:g}")
