@@ -260,13 +260,24 @@ def _vertex(maps: Tensor, peaks: Peaks, length: int, along_x: bool) -> Tensor:
     steps = middle[..., None] + torch.arange(-1, 2, device=maps.device)  # (B, K, 3)
     fixed = (peaks.row if along_x else peaks.column)[..., None].expand_as(steps)
     values = cells_at(maps, *((fixed, steps) if along_x else (steps, fixed)))
-    left, centre, right = values.clamp(min=TINY).log().unbind(-1)
+    return parabola_vertex(values.clamp(min=TINY).log(), middle, top)
+
+
+def parabola_vertex(values: Tensor, middle: Tensor, top: Tensor) -> Tensor:
+    """Return the highest place of the parabola through three cells, in cells; `top` where none is.
+
+    Args:
+        values: ``(..., 3)``, of the cells before, at and after `middle`.
+        middle: int64 ``(...)``, the cell in the middle of the three.
+        top: int64 ``(...)``, the highest cell; the result stays within one cell of it.
+    """
+    left, centre, right = values.unbind(-1)
     bend = left + right - 2 * centre
     safe = torch.where(bend < -1e-6, bend, torch.full_like(bend, -1.0))
     step = torch.where(bend < -1e-6, (left - right) / (2 * safe), torch.zeros_like(bend))
-    top = top.to(maps.dtype)
-    found = torch.where(bend < -1e-6, middle.to(maps.dtype) + step, top)
-    return torch.minimum(torch.maximum(found, top - 1), top + 1)
+    highest = top.to(values.dtype)
+    found = torch.where(bend < -1e-6, middle.to(values.dtype) + step, highest)
+    return torch.minimum(torch.maximum(found, highest - 1), highest + 1)
 
 
 def activate(maps: Tensor, activation: str | None, mass: float) -> Tensor:

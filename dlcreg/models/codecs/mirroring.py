@@ -9,17 +9,19 @@ from torch import Tensor
 
 
 def mirror(maps: Tensor, flip_index: Tensor, shift: int = 0) -> Tensor:
-    """Return maps ``(B, K, h, w)`` of a mirrored image as maps of the image itself.
+    """Return maps ``(B, K, h, w)``, or rows ``(B, K, w)``, of a mirrored image as of the image.
 
     Args:
         maps: outputs on images mirrored left to right.
         flip_index: int64 ``(K,)``, index of each keypoint's twin.
-        shift: cells to move right afterwards, where the grid of cells does not mirror onto itself;
-            the first ones then keep their own values.
+        shift: cells to move right afterwards, where the grid of cells does not mirror onto itself,
+            or left if negative; those that nothing moves to keep their own values.
     """
     mirrored = maps.flip(-1).index_select(1, flip_index)
     if shift > 0:
         mirrored = torch.cat([mirrored[..., :shift], mirrored[..., :-shift]], dim=-1)
+    elif shift < 0:
+        mirrored = torch.cat([mirrored[..., -shift:], mirrored[..., shift:]], dim=-1)
     return mirrored
 
 
