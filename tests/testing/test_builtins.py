@@ -18,6 +18,12 @@ SCORES = dict(heatmap=dict(type="BCELoss"), locref=dict(type="HuberLoss", weight
 LIMBS = dict(SCORES, paf=dict(type="HuberLoss", weight=0.1))
 FIELDS = dict(type="PartAffinityFields", radius=8.0, width=10.0)
 PAIRS = dict(min_links=1)  # an animal with two labelled keypoints has one link
+SIMCC = dict(
+    codec=dict(type="SimCC"),
+    losses=dict(x=dict(type="KLDiscreteLoss"), y=dict(type="KLDiscreteLoss")),
+    hidden=32,
+    key_width=16,
+)
 AFFINE = dict(rotation=30, scale=(0.8, 1.3), translate=0.1, shear=5)
 ALBUMENTATIONS = [
     dict(type="HorizontalFlip"),
@@ -42,6 +48,12 @@ MODEL = dict(
 PARTS = [
     ("backbones", "ResNet", dict(arguments=dict(depth=18, out_indices=(0, 1, 2, 3)))),
     ("backbones", "HRNet", dict(arguments=dict(width=4))),
+    ("backbones", "CSPNeXt", dict(arguments=dict(deepen_factor=0.1, widen_factor=0.125))),
+    (
+        "backbones",
+        "CSPNeXt",
+        dict(arguments=dict(deepen_factor=0.34, widen_factor=0.07, out_indices=(1, 2))),
+    ),
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
     ("necks", "TransformerNeck", dict(arguments=dict(channels=16, hidden_channels=32), **ONE_MAP)),
@@ -49,11 +61,13 @@ PARTS = [
     ("heads", "HeatmapHead", dict(arguments=dict(deconv_channels=(16,), codec=GAUSSIAN))),
     ("heads", "HeatmapHead", dict(arguments=dict(codec=PLATEAU, losses=SCORES))),
     ("heads", "HeatmapHead", dict(arguments=dict(codec=FIELDS, losses=LIMBS))),
+    ("heads", "RTMCCHead", dict(arguments=SIMCC)),
     ("codecs", "GaussianHeatmap"),
     ("codecs", "GaussianHeatmap", dict(arguments=dict(locref_std=7.2801, anchor="deeplabcut"))),
     ("codecs", "PlateauHeatmap"),
     ("codecs", "PartAffinityFields", dict(context=dict(num_individuals=2), arguments=PAIRS)),
     ("codecs", "PartAffinityFields", dict(arguments=dict(graph="skeleton", anchor="centre"))),
+    ("codecs", "SimCC"),
     ("codecs", "DarkHeatmap"),
     # HRNet and SimpleBaseline read a keypoint to the nearest cell of 4 px along x and y
     ("codecs", "MSRAHeatmap", dict(tolerance=3.0)),
@@ -82,6 +96,7 @@ PARTS = [
     ("losses", "MSELoss"),
     ("losses", "BCELoss"),
     ("losses", "HuberLoss"),
+    ("losses", "KLDiscreteLoss"),
     ("losses", "OHKMLoss"),
     ("losses", "SpatialCrossEntropyLoss"),
 ]

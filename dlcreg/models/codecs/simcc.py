@@ -58,9 +58,9 @@ class SimCC(Codec):
             "decoding": (decoding, ("refined", "highest")),
             "score": (score, ("clipped", "raw", "softmax")),
         }
-        for name, (value, known) in words.items():
-            if value not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        for name, (word, known) in words.items():
+            if word not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {word!r}")
         both = sigma if isinstance(sigma, Sequence) else (sigma, sigma)
         if len(both) != 2:
             raise ValueError(f"sigma must be one number, or one along x and one along y: {sigma}")
@@ -102,7 +102,9 @@ class SimCC(Codec):
         for axis, (name, count) in enumerate(zip("xy", self.map_size(size)[::-1], strict=True)):
             row = torch.arange(count, device=centres.device, dtype=centres.dtype)
             away = (row - centres[..., axis, None]) / sigma[axis]  # (B, N, K, bins)
-            label = torch.exp(-0.5 * away.square()).masked_fill(~known[..., None], 0.0)
+            # below -80 exp gives numbers too small to be normal, which takes ten times as long
+            label = torch.exp((-0.5 * away.square()).clamp(min=-80.0))
+            label = label.masked_fill(~known[..., None], 0.0)
             one = label.shape[1] == 1
             targets[name] = (label[:, 0] if one else _highest(label), weight)
         return targets
@@ -163,12 +165,13 @@ def _highest(labels: Tensor) -> Tensor:
 def _refined(rows: Tensor, top: Tensor) -> Tensor:
     """Return where the peaks of rows ``(B, K, bins)`` lie, in bins; `top` is the highest bin.
 
-    The values are those of a Gaussian and a constant that nothing is known of, so that the
-    parabola goes through them and not through their logarithms.
+    The loss of a row is the same for the row and a constant. What is left above the lowest bin is a
+    Gaussian, and its logarithm the parabola that three bins fix.
     """
     length = rows.shape[-1]
     if length < 3:
         return top.to(rows.dtype)
     middle = top.clamp(1, length - 2)
     around = middle[..., None] + torch.arange(-1, 2, device=rows.device)
-    return maps.parabola_vertex(rows.gather(-1, around), middle, top)
+    above = rows.gather(-1, around) - rows.amin(dim=-1, keepdim=True)
+    return maps.parabola_vertex(above.clamp(min=maps.TINY).log(), middle, top)

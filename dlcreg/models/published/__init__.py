@@ -25,11 +25,7 @@ from dlcreg.models.weights import load_state, read_state
 from dlcreg.registry import MODELS
 from dlcreg.wiring import construct
 
-PUBLISHED: dict[str, Published] = {
-    **top_down.MODELS,
-    **rtmpose.MODELS,
-    **transpose.MODELS,
-}
+PUBLISHED: dict[str, Published] = {**top_down.MODELS, **rtmpose.MODELS, **transpose.MODELS}
 """All published models by name."""
 
 
