@@ -16,9 +16,11 @@ import torch
 
 from dlcreg.registry import CODECS
 from dlcreg.schema import signature_of
-from dlcreg.structures import Instances
+from dlcreg.structures import DatasetInfo, Instances
+from dlcreg.wiring import construct
 
 BATCH, KEYPOINTS, SIZE, STRIDE, SIGMA, REPEATS = 8, 20, (256, 256), 4, 2.0, 30
+INFO = DatasetInfo(keypoint_names=tuple(f"k{index}" for index in range(KEYPOINTS)))
 
 
 def labels() -> Instances:
@@ -63,8 +65,9 @@ def main() -> None:
     plain = milliseconds(lambda: loop(instances))
     print(f"{'loop':16s} {plain:8.2f} ms")
     for row in CODECS.listing():
-        cls = CODECS.get(row.name)
-        codec = cls(stride=STRIDE) if "stride" in signature_of(cls).parameters else cls()
+        takes_stride = "stride" in signature_of(CODECS.get(row.name)).parameters
+        options = {"stride": STRIDE} if takes_stride else {}
+        codec = construct(CODECS, {"type": row.name, **options}, INFO.wiring(), "codec")
         taken = milliseconds(lambda codec=codec: codec.encode(instances, SIZE))
         print(f"{row.name:16s} {taken:8.2f} ms  {plain / taken:6.1f} times as fast")
 

@@ -103,8 +103,8 @@ class SimCC(Codec):
             row = torch.arange(count, device=centres.device, dtype=centres.dtype)
             away = (row - centres[..., axis, None]) / sigma[axis]  # (B, N, K, bins)
             # below -80 exp gives numbers too small to be normal, which takes ten times as long
-            label = torch.exp((-0.5 * away.square()).clamp(min=-80.0))
-            label = label.masked_fill(~known[..., None], 0.0)
+            label = away.square_().mul_(-0.5).clamp_(min=-80.0).exp_()
+            label = label.masked_fill_(~known[..., None], 0.0)
             one = label.shape[1] == 1
             targets[name] = (label[:, 0] if one else _highest(label), weight)
         return targets
