@@ -45,6 +45,8 @@ MODEL = dict(
     ),
 )
 
+TOKENS = dict(patch_size=(2, 3), dim=16, depth=(1, 1), num_heads=2, map_width=None)
+
 PARTS = [
     ("backbones", "ResNet", dict(arguments=dict(depth=18, out_indices=(0, 1, 2, 3)))),
     ("backbones", "HRNet", dict(arguments=dict(width=4))),
@@ -54,6 +56,7 @@ PARTS = [
         "CSPNeXt",
         dict(arguments=dict(deepen_factor=0.34, widen_factor=0.07, out_indices=(1, 2))),
     ),
+    ("backbones", "IdentityBackbone"),
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
     ("necks", "TransformerNeck", dict(arguments=dict(channels=16, hidden_channels=32), **ONE_MAP)),
@@ -62,6 +65,8 @@ PARTS = [
     ("heads", "HeatmapHead", dict(arguments=dict(codec=PLATEAU, losses=SCORES))),
     ("heads", "HeatmapHead", dict(arguments=dict(codec=FIELDS, losses=LIMBS))),
     ("heads", "RTMCCHead", dict(arguments=SIMCC)),
+    ("heads", "TokenPoseHead", dict(arguments=TOKENS)),
+    ("heads", "TokenPoseHead", dict(arguments=dict(TOKENS, map_width=32, codec=GAUSSIAN))),
     ("codecs", "GaussianHeatmap"),
     ("codecs", "GaussianHeatmap", dict(arguments=dict(locref_std=7.2801, anchor="deeplabcut"))),
     ("codecs", "PlateauHeatmap"),

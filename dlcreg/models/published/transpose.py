@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from dlcreg.errors import CheckpointError
-from dlcreg.models.layers.sine_position import sine_positions
-from dlcreg.models.published.entry import Published, State
+from dlcreg.models.published.entry import Published
+from dlcreg.models.published.positions import without_positions
 
 _SIZE = (256, 192)
-_TABLE = "pos_embedding"
 _PREFIXES = {
     "": "backbone.",
     "reduce.": "neck.reduce.",
@@ -20,24 +16,6 @@ _PREFIXES = {
     "deconv_layers.": "head.deconv_layers.",
     "final_layer.": "head.final_layer.",
 }
-
-
-def _without_positions(state: State) -> State:
-    """Leave out the positions, which follow from the size of a map, once they are seen to do so."""
-    table = state.get(_TABLE)
-    if table is not None:
-        tokens, channels = table.shape[0], table.shape[-1]
-        known = (
-            sine_positions(height, tokens // height, channels)
-            for height in range(1, tokens + 1)
-            if tokens % height == 0
-        )
-        if not any(torch.allclose(table.view(code.shape), code, atol=1e-4) for code in known):
-            raise CheckpointError(
-                f"the checkpoint's {_TABLE} holds positions that were learnt. The published models "
-                "have fixed sines, and so has dlcreg."
-            )
-    return {name: value for name, value in state.items() if name != _TABLE}
 
 
 def _transpose(
@@ -54,7 +32,7 @@ def _transpose(
             "losses": {"heatmap": {"type": "MSELoss", "weight": 0.5, "reduction": "mean"}},
         },
     }
-    return Published(_SIZE, model, _PREFIXES, _without_positions)
+    return Published(_SIZE, model, _PREFIXES, without_positions)
 
 
 def _r(num_layers: int) -> Published:
