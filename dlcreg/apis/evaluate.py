@@ -105,7 +105,10 @@ def evaluate(
     data = build_data(tree, split=kept_split(tree, state))
     _compare_keypoints(state, data, checkpoint)
     _tell_of_known_images(state, data, checkpoint)
-    model = build_model(tree, pretrained=False, **data.info.wiring())
+    wired = data.info.wiring()
+    if state.get("input_size"):  # some parts are made for the size that the training had
+        wired["input_size"] = tuple(state["input_size"])
+    model = build_model(tree, pretrained=False, **wired)
     checkpoints.load_weights(model, checkpoints.weights_of(state), str(checkpoint))
     model.to(choose_device(device or tree.get("solver.device")))
     folder = evaluation_folder(work_dir, tree, data, checkpoint)

@@ -227,6 +227,7 @@ def _solver(plan: Plan, model: nn.Module) -> Any:
         "config": portable(plan.tree.data),
         "provenance": [asdict(part) for part in parts_of(model, plan.data)],
         "info": portable(asdict(info)) if info is not None else {},
+        "input_size": None if plan.sample is None else list(plan.size),
         "split": portable(asdict(split)) if isinstance(split, Split) else None,
     }
     solver = plan.build("solver", info.wiring() if info is not None else {}, given=given)

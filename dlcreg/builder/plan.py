@@ -248,10 +248,9 @@ class Plan:
 
     def model_context(self) -> dict[str, Any]:
         """Return what the parts of the model are given by parameter name."""
-        context: dict[str, Any] = {"input_size": Guess(self.size)}
-        if self.info is not None:
-            context.update(self.info.wiring())
-        return {**context, **self.wired}
+        context = {} if self.info is None else self.info.wiring()
+        # Images of another size than the one that a config is written for are no mistake.
+        return {**context, **self.wired, "input_size": Guess(self.size)}
 
     def settle(self) -> None:
         """Raise all problems so far, each with its place.

@@ -139,6 +139,21 @@ def test_a_run_is_not_resumed_with_another_split(project, tmp_path):
     assert counts(resumed.metrics) == counts(first.metrics)
 
 
+def test_a_model_is_measured_as_it_was_made_for_the_size_of_its_images(project, tmp_path):
+    small, model = config(project), config(project)["model"]
+    model["backbone"] = {"type": "IdentityBackbone"}
+    model["head"] |= {"type": "TokenPoseHead", "dim": 8, "depth": [1], "num_heads": 1}
+    small["model"] = model
+    for part in ("train", "test"):
+        small["data"][part]["transform"] = [{"type": "Resize", "size": [32, 48]}]
+    first = train(small, work_dir=tmp_path / "run")
+    options = {"data.test.transform": [{"type": "Resize", "size": [40, 64]}]}
+    again = evaluate(None, first.checkpoint, work_dir=tmp_path / "again", options=options)
+    assert counts(again.metrics) == counts(first.metrics)
+    weights = checkpoint.load(first.checkpoint)["model"]
+    assert weights["head.mlp_head.3.bias"].shape == (8 * 12,)
+
+
 def test_a_checkpoint_is_measured_without_the_weights_that_training_began_with(project, tmp_path):
     cfg, start = config(project), tmp_path / "start.pth"
     begun = build_model(cfg["model"], num_keypoints=6)
