@@ -17,8 +17,13 @@ def add_config(parser: argparse.ArgumentParser, optional: bool = False) -> None:
         nargs="?" if optional else None,
         help=f"a .py, .yaml or .json config{default}",
     )
-    parser.add_argument("--project", metavar="DIR", help="DeepLabCut project of every data set")
     parser.add_argument("--split", metavar="FILE", help="JSON file with the train/test split")
+    add_overrides(parser)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change values of a config."""
+    parser.add_argument("--project", metavar="DIR", help="DeepLabCut project of every data set")
     parser.add_argument(
         "--cfg-options",
         metavar="KEY=VALUE",

@@ -1,0 +1,108 @@
+"""The picture of what keypoints are found by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from dlcreg.apis.attention import Attention
+from dlcreg.files import written_whole
+
+_CELL = 2.5  # inches for a picture
+_DIM = 0.7  # of the image under a map
+_SHADOW = withStroke(linewidth=2.4, foreground="#000000b0")  # seen on any ground
+_EFFECT = "all layers together:\neffect on the likelihood"
+
+
+def draw_attention_maps(
+    path: Path,
+    image: np.ndarray,
+    found: Attention,
+    names: Sequence[str],
+    keypoints: Sequence[int],
+    title: str,
+) -> Path:
+    """Draw one row for each keypoint and one column for each layer.
+
+    A ring stands where the keypoint was found. Colour is where a map is above its own mean, the
+    brightest where it is highest. Beneath it stand how far it reaches, which is the distance from
+    the keypoint within which half of it lies, and how uneven it is.
+
+    Args:
+        path: the PNG to write.
+        image: uint8 ``(H, W, 3)``, as the model sees it.
+        found: the maps; they cover the image and what the model pads it by.
+        names: names of the keypoints.
+        keypoints: indices of those to draw.
+        title: heading of the picture.
+    """
+    layers = len(found.maps)
+    columns = layers + (found.effect is not None)
+    height, width = image.shape[:2]
+    tall = _CELL * height / width + 0.22
+    figure = Figure(
+        figsize=(_CELL * columns + 0.5, tall * len(keypoints) + 0.95), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(keypoints), columns, squeeze=False)
+    for row, keypoint in zip(grid, keypoints):
+        maps = [*found.maps[:, keypoint]]
+        maps += [] if found.effect is None else [found.effect[keypoint]]
+        for axes, values in zip(row, maps):
+            _draw(axes, image, values, found.size, found.keypoints[keypoint])
+        row[0].set_ylabel(f"{names[keypoint]} ({found.scores[keypoint]:.2f})", fontsize=9)
+    for number, axes in enumerate(grid[0]):
+        text = f"attention of layer {number + 1}" if number < layers else _EFFECT
+        axes.set_title(text, fontsize=9)
+    figure.suptitle(f"{title}: what {found.part} finds each keypoint by", fontsize=11)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+    return path
+
+
+def half_within(values: np.ndarray, point: np.ndarray, stride: tuple[float, float]) -> float:
+    """Return the pixels around a point within which half of a map's sum lies.
+
+    Args:
+        values: ``(h, w)``, from 0 on.
+        point: x, y in pixels.
+        stride: pixels for each cell along x and y.
+    """
+    rows, columns = np.indices(values.shape)
+    x = columns * stride[0] + (stride[0] - 1) / 2 - point[0]
+    y = rows * stride[1] + (stride[1] - 1) / 2 - point[1]
+    distance = np.hypot(x, y).ravel()
+    order = np.argsort(distance, kind="stable")
+    share = np.cumsum(values.ravel()[order])
+    return float(distance[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def _draw(
+    axes: Axes, image: np.ndarray, values: np.ndarray, size: tuple[int, int], point: np.ndarray
+) -> None:
+    height, width = image.shape[:2]
+    extent = (-0.5, size[1] - 0.5, size[0] - 0.5, -0.5)
+    grey = np.repeat(image.mean(axis=-1, keepdims=True), 3, axis=-1) / 255 * _DIM
+    axes.imshow(grey)
+    even = float(values.mean())
+    heat = np.clip((values - even) / max(float(values.max()) - even, 1e-12), 0, 1)
+    colour = colormaps["inferno"](np.sqrt(heat))
+    colour[..., 3] = np.sqrt(heat)  # what counts for less than all on average stays grey
+    axes.imshow(colour, extent=extent, interpolation="bilinear")
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
+    ring = axes.scatter(
+        point[0], point[1], s=70, facecolors="none", edgecolors="#00e5ff", linewidths=1.4
+    )
+    ring.set(clip_on=False, path_effects=[_SHADOW])
+    cell = (size[1] / values.shape[1], size[0] / values.shape[0])
+    reach = half_within(values, point, cell)
+    most = float(values.max()) / max(even, 1e-12)
+    text = f"half within {reach:.0f} px, at most {most:.3g} times the mean"
+    axes.set_xlabel(text, fontsize=7, labelpad=2)
