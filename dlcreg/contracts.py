@@ -2,8 +2,10 @@
 
 A part is a class that derives from one of these, is registered under its class name and is named
 in a config. Its signature is its schema; the parameters ``in_channels``, ``in_strides``,
-``input_size``, ``num_keypoints``, ``num_individuals``, ``skeleton``, ``flip_pairs`` and
-``keypoint_names`` are wired, that is filled in from the part before it or from the data set when
+``input_size``, ``num_keypoints``, ``num_individuals``, ``skeleton``, ``flip_pairs``,
+``keypoint_names``, ``individuals`` (names of animals that are the same in all images; empty where
+nobody knows who is who), ``num_unique_keypoints``, ``unique_keypoint_names`` and
+``unique_flip_pairs`` are wired, that is filled in from the part before it or from the data set when
 the config says nothing.
 """
 
@@ -137,6 +139,36 @@ class Codec(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no flip test")
 
 
+class CompletingCodec(Codec):
+    """Targets and reading of what completes the poses of another head, such as who is who.
+
+    It says what the outputs of its head tell of poses that another head of the model has found: in
+    place of `decode` it has `complete`. A head that owns it is a completing head, whatever its
+    class.
+    """
+
+    max_individuals: ClassVar[int | None] = None
+
+    @abstractmethod
+    def complete(self, poses: Poses, outputs: Mapping[str, Tensor], size: Size) -> Poses:
+        """Return the poses with more known of them; those that were given are left as they are.
+
+        Args:
+            poses: what another head has found, in pixels of the model input; there may be none
+                (N = 0), rows that only pad, and keypoints that were not found (NaN).
+            outputs: what this head's forward gives.
+            size: height and width of the model input.
+        """
+
+    def decode(self, outputs: Mapping[str, Tensor], size: Size) -> Poses:
+        """There are no poses of its own.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"{type(self).__name__} completes poses, and has none of its own")
+
+
 class Loss(nn.Module, ABC):
     """A scalar from an output and its target. Elements of weight zero give no gradient.
 
@@ -181,6 +213,9 @@ class Loss(nn.Module, ABC):
 class Head(nn.Module, ABC):
     """Feature maps to named outputs. Owns a codec, and a loss for each output by its name.
 
+    A model has one head or several by name. Those that find poses do so each for itself; those that
+    complete poses (`completes`) then add what they know to them, in the order of the config.
+
     Args:
         codec: makes targets of labels and poses of outputs.
         losses: by output name, one for each output of the codec; none at all make a head that only
@@ -197,6 +232,9 @@ class Head(nn.Module, ABC):
     num_keypoints: int | None = None
     """How many keypoints K its outputs speak of; a head that is wired it sets it, for the flip test
     and the check of a config. None: as many as the data has."""
+
+    flip_pairs: Sequence[tuple[int, int]] | None = None
+    """Pairs of left and right twins among its keypoints, for the flip test. None: the model's."""
 
     def __init__(
         self,
@@ -219,9 +257,28 @@ class Head(nn.Module, ABC):
         self.codec = codec
         self.losses = nn.ModuleDict(dict(losses))
 
+    @property
+    def completes(self) -> bool:
+        """Whether it completes poses of other heads, by `complete`, and finds none itself."""
+        return isinstance(self.codec, CompletingCodec)
+
+    @property
+    def max_individuals(self) -> int | None:
+        """How many animals of an image it can find; None for any number."""
+        return self.codec.max_individuals
+
     @abstractmethod
     def forward(self, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Return the outputs by name."""
+
+    def targets(self, instances: Instances, size: Size) -> Targets:
+        """Return target and weight for each output that has a loss.
+
+        Args:
+            instances: labels, tensors ``(B, N, ...)`` in pixels of the model input.
+            size: height and width of the model input.
+        """
+        return self.codec.encode(instances, size)
 
     def loss(
         self, features: tuple[Tensor, ...], instances: Instances, size: Size
@@ -234,7 +291,7 @@ class Head(nn.Module, ABC):
             size: height and width of the model input.
         """
         outputs = self(features)
-        targets = self.codec.encode(instances, size)
+        targets = self.targets(instances, size)
         return {
             name: loss.weight * loss(outputs[name].float(), *targets[name])  # type: ignore[operator]
             for name, loss in self.losses.items()
@@ -249,6 +306,21 @@ class Head(nn.Module, ABC):
         """
         outputs = {name: value.float() for name, value in self(features).items()}
         return self.codec.decode(outputs, size)
+
+    def complete(self, poses: Poses, outputs: Mapping[str, Tensor], size: Size) -> Poses:
+        """Return the poses of another head with what this one knows of them.
+
+        Args:
+            poses: see `CompletingCodec.complete`.
+            outputs: what `forward` gives.
+            size: height and width of the model input.
+
+        Raises:
+            TypeError: it does not complete poses.
+        """
+        if not isinstance(self.codec, CompletingCodec):
+            raise TypeError(f"{type(self).__name__} finds poses and completes none")
+        return self.codec.complete(poses, outputs, size)
 
 
 class Transform(ABC):
@@ -423,6 +495,20 @@ class ShowsAttention(Protocol):
             inputs: what its forward is given: images for a backbone, feature maps for others.
             points: float ``(B, K, 2)``, where the keypoints were found, in pixels of the model
                 input. The maps cover that input.
+        """
+
+
+@runtime_checkable
+class WiresInside(Protocol):
+    """A part that says what the parts inside it are wired, where that is not what it is wired."""
+
+    @classmethod
+    def wiring_inside(cls, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return values by parameter name for the parts inside.
+
+        Args:
+            context: values by parameter name that it is given itself; they may be placeholders,
+                to be handed on under the same or another name, not to be computed with.
         """
 
 

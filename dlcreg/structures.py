@@ -56,6 +56,8 @@ class Instances(_Movable):
         areas: float32 ``(..., N)``, square pixels, for OKS.
         valid: bool ``(..., N)``; False for the rows that only pad a batch.
         ids: int64 ``(..., N)``, index of the individual in the project; -1 where unknown.
+        unique: the unique body parts, which an image has once whatever the number of animals:
+            labels with N = 1 and K axis of their own; None for data that has none.
     """
 
     keypoints: Any
@@ -64,6 +66,7 @@ class Instances(_Movable):
     areas: Any
     valid: Any
     ids: Any
+    unique: Instances | None = None
 
     def __len__(self) -> int:
         return int(self.valid.shape[-1])
@@ -141,7 +144,11 @@ class Poses(_Movable):
         instance_scores: float32 ``(B, N)``.
         valid: bool ``(B, N)``; False for the rows that only pad.
         boxes: float32 ``(B, N, 4)`` x, y, width, height, or None.
-        identities: int64 ``(B, N)`` or None.
+        identities: int64 ``(B, N)``, index of the individual in `DatasetInfo.individuals`; -1 for
+            an animal that is none of them; or None.
+        identity_scores: float32 ``(B, N, K, A)``, likelihood that a keypoint belongs to each of the
+            A individuals; 0 where the keypoint was not found; or None.
+        unique: the unique body parts, ``(B, 1, U, ...)``; or None.
     """
 
     keypoints: Tensor
@@ -150,6 +157,8 @@ class Poses(_Movable):
     valid: Tensor
     boxes: Tensor | None = None
     identities: Tensor | None = None
+    identity_scores: Tensor | None = None
+    unique: Poses | None = None
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -168,7 +177,8 @@ class Poses(_Movable):
             corners = corners @ m[..., :2].transpose(-1, -2) + m[..., None, :, 2]
             low, high = corners.amin(dim=-2), corners.amax(dim=-2)
             boxes = torch.cat([low, high - low], dim=-1)
-        return replace(self, keypoints=keypoints, boxes=boxes)
+        unique = None if self.unique is None else self.unique.to_image(matrix)
+        return replace(self, keypoints=keypoints, boxes=boxes, unique=unique)
 
 
 @dataclass
@@ -200,6 +210,10 @@ class DatasetInfo:
         num_individuals: largest number of animals in one sample (1 for instance crops).
         sigmas: OKS constants per keypoint (COCO's convention, k = 2 sigma).
         individuals: names of the animals, where the project knows them.
+        identified: whether an individual is the same animal in all images, so that it can be learnt
+            who is who.
+        unique: the unique body parts, which an image has once whatever the number of animals; None
+            for data that has none.
     """
 
     keypoint_names: tuple[str, ...]
@@ -208,6 +222,8 @@ class DatasetInfo:
     num_individuals: int = 1
     sigmas: tuple[float, ...] = ()
     individuals: tuple[str, ...] = field(default=())
+    identified: bool = False
+    unique: DatasetInfo | None = None
 
     @property
     def num_keypoints(self) -> int:
@@ -222,4 +238,8 @@ class DatasetInfo:
             "skeleton": self.skeleton,
             "flip_pairs": self.flip_pairs,
             "keypoint_names": self.keypoint_names,
+            "individuals": self.individuals if self.identified else (),
+            "num_unique_keypoints": self.unique.num_keypoints if self.unique else 0,
+            "unique_keypoint_names": self.unique.keypoint_names if self.unique else (),
+            "unique_flip_pairs": self.unique.flip_pairs if self.unique else (),
         }

@@ -124,6 +124,16 @@ class _Journey:
                     found.append(Problem(visit.path, f"{name} {message}"))
         return found
 
+    def heads(self) -> list[_Visit]:
+        """Return the heads that the image has met, without those that stand inside another one."""
+        met = [visit for visit in self.visits if isinstance(visit.part, Head)]
+        outer = tuple(f"{visit.path}." for visit in met)
+        return [visit for visit in met if not visit.path.startswith(outer)]
+
+    def path_of(self, part: Any, otherwise: str) -> str:
+        """Return the config path of a part."""
+        return next((path for path, one in self.built.items() if one is part), otherwise)
+
     def failure(self, error: Exception) -> Problem:
         """Return what an exception says, at the innermost part that it left unfinished."""
         path = self.entered[-1] if self.entered else "model"
@@ -192,21 +202,20 @@ def _codecs(
 ) -> list[Problem]:
     """Return where the outputs of a head are not what its codec speaks of."""
     found = []
-    for visit in journey.visits:
-        if not isinstance(visit.part, Head):
-            continue
-        count = num_keypoints or visit.part.num_keypoints
-        message = wrong_outputs(visit.part, visit.output, visit.size, count)
+    for visit in journey.heads():
+        head: Head = visit.part  # type: ignore[assignment]
+        codec = journey.path_of(head.codec, f"{visit.path}.codec")
+        count = head.num_keypoints or num_keypoints
+        message = wrong_outputs(head, visit.output, visit.size, count)
         if message:
-            found.append(Problem(visit.path, f"{type(visit.part).__name__} {message}"))
+            found.append(Problem(visit.path, f"{type(head).__name__} {message}"))
         elif count and visit.size != (0, 0):
-            message = wrong_codec(visit.part, visit.output, visit.size, count)
+            message = wrong_codec(head, visit.output, visit.size, count)
             if message:
-                name = type(visit.part.codec).__name__
-                found.append(Problem(f"{visit.path}.codec", f"{name} {message}"))
-        limit = visit.part.codec.max_individuals
+                found.append(Problem(codec, f"{type(head.codec).__name__} {message}"))
+        limit = head.max_individuals
         if info is not None and limit is not None and limit < info.num_individuals:
-            found.append(Problem(f"{visit.path}.codec", too_many(visit.part, limit, info)))
+            found.append(Problem(codec, too_many(head, limit, info)))
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from dlcreg.contracts import Head, Loss, Size
-from dlcreg.structures import DatasetInfo, Instances
+from dlcreg.contracts import Codec, CompletingCodec, Head, Loss, Size
+from dlcreg.structures import DatasetInfo, Instances, Poses
 
 
 def is_of_meta(text: str) -> bool:
@@ -60,9 +60,10 @@ def wrong_codec(head: Head, outputs: Mapping[str, Tensor], size: Size, count: in
     step = "encode"
     try:
         with torch.no_grad(), torch.device(device):
-            targets = codec.encode(one_animal(size, count), size)
-            step = "decode"
-            poses = codec.decode(outputs, size)
+            labels = one_animal(size, count)
+            targets = codec.encode(labels, size)
+            step = "complete" if isinstance(codec, CompletingCodec) else "decode"
+            poses = decoded(codec, outputs, labels, size)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return "" if is_of_meta(text) else f"fails in {step}: {text.splitlines()[0]}."
@@ -93,6 +94,15 @@ def _wrong_target(head: Head, name: str, target: tuple[int, ...], real: tuple[in
     return (
         f"{what}." if wanted == real else f"{what}, for which {type(loss).__name__} takes {wanted}."
     )
+
+
+def decoded(codec: Codec, outputs: Mapping[str, Tensor], labels: Instances, size: Size) -> Poses:
+    """Return the poses that outputs decode to; of a codec that completes some, those of labels."""
+    if not isinstance(codec, CompletingCodec):
+        return codec.decode(outputs, size)
+    likely = torch.ones_like(labels.keypoints[..., 0])
+    poses = Poses(labels.keypoints, likely, likely.amax(dim=-1), labels.valid)
+    return codec.complete(poses, outputs, size)
 
 
 def one_animal(size: Size, count: int) -> Instances:

@@ -28,7 +28,12 @@ from dlcreg.structures import DatasetInfo
 from dlcreg.wiring import construct
 
 _SCALARS: dict[type, Any] = {bool: True, int: 1, float: 0.1, str: "...", pathlib.Path: "path/to/it"}
-_INFO = DatasetInfo(keypoint_names=("nose", "left_ear", "right_ear", "tail"))
+_INFO = DatasetInfo(
+    keypoint_names=("nose", "left_ear", "right_ear", "tail"),
+    individuals=("one", "two"),
+    identified=True,
+    unique=DatasetInfo(keypoint_names=("left_corner", "right_corner")),
+)
 _CONTEXT = {**_INFO.wiring(), "in_channels": (16,), "in_strides": (4,), "input_size": (256, 256)}
 
 

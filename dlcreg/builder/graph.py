@@ -17,7 +17,8 @@ from dlcreg.contracts import Codec, Head, Loss
 from dlcreg.data.batching import collate
 from dlcreg.data.transforms.pipeline import Pipeline
 from dlcreg.errors import DlcregError
-from dlcreg.trace_heads import one_animal
+from dlcreg.structures import Poses
+from dlcreg.trace_heads import decoded, one_animal
 
 
 @dataclass
@@ -152,9 +153,10 @@ def _model(graph: ConfigGraph, flow: Flow, built: Mapping[str, Any], plan: Plan)
                 empty = plan.data is not None and getattr(plan.data, part) is None
                 if graph.node(f"data.{part}") is not None and not empty:
                     graph.edges.append(Edge(f"data.{part}", path, images))
-    for path, visit in flow.visits.items():
-        if isinstance(built[path], Head):
-            _head(graph, path, visit.outputs, plan)
+    heads = [path for path in flow.visits if isinstance(built[path], Head)]
+    for path in heads:
+        if not any(other.startswith(f"{path}.") for other in heads):  # the one inside says it
+            _head(graph, path, flow.visits[path].outputs, plan)
 
 
 def _head(graph: ConfigGraph, path: str, outputs: Any, plan: Plan) -> None:
@@ -190,11 +192,20 @@ def _coded(
             if count:
                 for name, (target, _) in head.codec.encode(one_animal(size, count), size).items():
                     targets[name] = [f"target {shape_text(target)}"]
-            decoded = head.codec.decode(outputs, size)
-            poses = [f"poses {shape_text(decoded.keypoints)}"]
+            animal = one_animal(size, count or 1)
+            poses = _pose_words(decoded(head.codec, outputs, animal, size), head.completes)
     except Exception:  # it looks at values: the trace has found nothing against it
         return targets, poses
     return targets, poses
+
+
+def _pose_words(poses: Poses, completes: bool) -> list[str]:
+    """Return the shapes of poses, or of what completes those of other heads."""
+    if not completes:
+        return [f"poses {shape_text(poses.keypoints)}"]
+    if poses.identities is not None:
+        return [f"identities {shape_text(poses.identities)}"]
+    return [f"more of the poses {shape_text(poses.keypoints)}"]
 
 
 def _data(graph: ConfigGraph, plan: Plan) -> None:
@@ -211,6 +222,8 @@ def _data(graph: ConfigGraph, plan: Plan) -> None:
             f"images {shape_text(batch.images)} {str(batch.images.dtype).partition('.')[2]}",
             f"keypoints {shape_text(batch.instances.keypoints)}",
         ]
+        if batch.instances.unique is not None:
+            node.outputs.append(f"unique {shape_text(batch.instances.unique.keypoints)}")
         node.inputs = [f"{len(dataset)} samples"]
         steps = getattr(dataset.pipeline, "transforms", ())
         written = [part for part in node.parts if part.kind == "transform"]

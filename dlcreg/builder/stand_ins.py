@@ -8,7 +8,12 @@ from typing import Any
 from dlcreg.structures import DatasetInfo
 from dlcreg.wiring.held import Guess
 
-INFO = DatasetInfo(keypoint_names=("a", "b", "c", "d"))
+INFO = DatasetInfo(
+    keypoint_names=("a", "b", "c", "d"),
+    individuals=("one", "two"),
+    identified=True,
+    unique=DatasetInfo(keypoint_names=("x", "y")),
+)
 """Keypoints of data that is not known."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         samples: at least one.
 
     Raises:
-        DataError: images of different dtypes, or conditions on some samples only.
+        DataError: images of different dtypes, or conditions or unique body parts on some samples
+            only.
     """
     dtypes = {sample.image.dtype for sample in samples}
     if len(dtypes) > 1:
@@ -47,7 +49,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
 def _instances(items: Sequence[Instances]) -> Instances:
     count = max(1, *(len(item) for item in items))
     valid = torch.zeros(len(items), count, dtype=torch.bool)
-    stacked: dict[str, Tensor] = {}
+    stacked: dict[str, Any] = {}
     for name in _PADDED:
         arrays = [getattr(item, name) for item in items]
         fill = -1 if name == "ids" else 0
@@ -57,7 +59,10 @@ def _instances(items: Sequence[Instances]) -> Instances:
         stacked[name] = torch.from_numpy(padded)
     for row, item in enumerate(items):
         valid[row, : len(item)] = torch.from_numpy(np.ascontiguousarray(item.valid))
-    return Instances(valid=valid, **stacked)
+    unique = [item.unique for item in items if item.unique is not None]
+    if unique and len(unique) < len(items):
+        raise DataError("some samples of the batch have unique body parts and some have none")
+    return Instances(valid=valid, **stacked, unique=_instances(unique) if unique else None)
 
 
 def _condition(samples: Sequence[Sample]) -> Tensor | None:

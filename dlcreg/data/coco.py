@@ -49,6 +49,7 @@ class CocoFile:
         keypoint_names: names along the K axis.
         skeleton: pairs of names.
         sigmas: OKS constants, where the keypoints are COCO's persons.
+        unique_names: names of the unique body parts; empty where the file has none.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class CocoFile:
     keypoint_names: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
     sigmas: tuple[float, ...] | None
+    unique_names: tuple[str, ...] = ()
 
     def with_keypoints(self, record: Record, axis: Sequence[int]) -> Record:
         """Return the record with the chosen keypoints in the chosen order."""
@@ -69,6 +71,7 @@ def read_coco(
     path: str | Path,
     image_root: str | Path | None = None,
     categories: Sequence[str | int] | None = None,
+    unique_category: str | int | None = "unique",
 ) -> CocoFile:
     """Return the labelled images of a COCO keypoint file.
 
@@ -78,32 +81,39 @@ def read_coco(
         path: the JSON file.
         image_root: folder of the images; None: the folder of the file or a neighbour of it.
         categories: names or ids to read; None reads all that have keypoints.
+        unique_category: name or id of the category whose keypoints are the unique body parts, where
+            the file has it and `categories` does not name it.
 
     Raises:
         DataError: the file is missing, damaged or not of this format; the categories have
-            different keypoints; the images are not found.
+            different keypoints; an image has unique body parts twice; the images are not found.
     """
     if not isinstance(path, (str, PathLike)):
         raise DataError(f"annotation_file must be the path of a COCO file, not {path!r}")
     path = Path(path)
     content = _content(path)
-    chosen = _categories(path, content["categories"], categories)
+    known = [category for category in content["categories"] if category.get("keypoints")]
+    apart = {c["id"]: c for c in known if unique_category in (c["id"], c.get("name"))}
+    if any(key in (c["id"], c.get("name")) for c in apart.values() for key in categories or ()):
+        apart = {}
+    chosen = _categories(path, [c for c in known if c["id"] not in apart], categories)
     names = tuple(next(iter(chosen.values()))["keypoints"])
-    animals: dict[int, list[dict]] = {}
-    for annotation in content["annotations"]:
-        if annotation["category_id"] not in chosen or annotation.get("iscrowd"):
-            continue
-        if annotation.get("keypoints"):
-            check_animal(path, annotation, len(names))
-            if any(annotation["keypoints"][2::3]):
-                animals.setdefault(annotation["image_id"], []).append(annotation)
-    known = {image["id"] for image in content["images"]}
-    stray = sorted(set(animals) - known, key=str)
-    if stray:
-        raise DataError(f"{path}: an annotation is for image_id {stray[0]}, which does not exist")
-    shown = [image for image in content["images"] if image["id"] in animals]
+    unique_names = tuple(name for c in list(apart.values())[:1] for name in c["keypoints"])
+    animals = _labelled(path, content, chosen, len(names))
+    unique = _labelled(path, content, apart, len(unique_names))
+    twice = next((image for image, found in unique.items() if len(found) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: image {twice} has unique body parts twice; they exist once")
+    shown = [image for image in content["images"] if image["id"] in {*animals, *unique}]
     root = _image_root(path, image_root, shown)
-    records = tuple(_record(root, image, animals[image["id"]], len(names)) for image in shown)
+    records = tuple(
+        _record(root, image, animals.get(image["id"], []), len(names)) for image in shown
+    )
+    if unique_names:
+        records = tuple(
+            _with_unique(record, unique.get(record.image_id, []), len(unique_names))
+            for record in records
+        )
     skeleton = next(iter(chosen.values())).get("skeleton") or []
     return CocoFile(
         path=path,
@@ -111,7 +121,27 @@ def read_coco(
         keypoint_names=names,
         skeleton=tuple((names[a - 1], names[b - 1]) for a, b in skeleton),  # COCO counts from 1
         sigmas=tuple(_PERSON_SIGMAS) if list(names) == _PERSON else None,
+        unique_names=unique_names,
     )
+
+
+def _labelled(
+    path: Path, content: dict[str, Any], categories: dict[int, dict], count: int
+) -> dict[int, list[dict]]:
+    """Return the annotations of some categories with a labelled keypoint, by image."""
+    found: dict[int, list[dict]] = {}
+    for annotation in content["annotations"]:
+        if annotation["category_id"] not in categories or annotation.get("iscrowd"):
+            continue
+        if annotation.get("keypoints"):
+            check_animal(path, annotation, count)
+            if any(annotation["keypoints"][2::3]):
+                found.setdefault(annotation["image_id"], []).append(annotation)
+    known = {image["id"] for image in content["images"]}
+    stray = sorted(set(found) - known, key=str)
+    if stray:
+        raise DataError(f"{path}: an annotation is for image_id {stray[0]}, which does not exist")
+    return found
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -128,7 +158,7 @@ def _content(path: Path) -> dict[str, Any]:
 def _categories(
     path: Path, found: list[dict], wanted: Sequence[str | int] | None
 ) -> dict[int, dict]:
-    with_keypoints = {c["id"]: c for c in found if c.get("keypoints")}
+    with_keypoints = {c["id"]: c for c in found}
     if wanted is not None:
         for key in wanted:
             if not any(key in (c["id"], c.get("name")) for c in with_keypoints.values()):
@@ -167,9 +197,8 @@ def _image_root(path: Path, given: str | Path | None, images: list[dict]) -> Pat
 
 
 def _record(root: Path, image: dict, animals: list[dict], count: int) -> Record:
-    triples = np.array([a["keypoints"] for a in animals], np.float64).reshape(-1, count, 3)
-    visibility = np.where(np.isfinite(triples).all(axis=-1), triples[..., 2], 0)
-    boxes = np.array([a.get("bbox") or [0] * 4 for a in animals], np.float32)
+    keypoints, visibility = _points(animals, count)
+    boxes = np.array([a.get("bbox") or [0] * 4 for a in animals], np.float32).reshape(-1, 4)
     has_boxes = bool((boxes[:, 2:] > 0).all())
     areas = np.array([a.get("area") or 0 for a in animals], np.float32)
     name = forward_slashes(image["file_name"])
@@ -178,10 +207,24 @@ def _record(root: Path, image: dict, animals: list[dict], count: int) -> Record:
         name=name,
         path=root / name,
         image_id=image["id"],
-        keypoints=np.where(visibility[..., None] > 0, triples[..., :2], 0).astype(np.float32),
-        visibility=visibility.astype(np.uint8),
+        keypoints=keypoints,
+        visibility=visibility,
         ids=np.array([(a.get("track_id") or 0) - 1 for a in animals], np.int64),
         boxes=boxes if has_boxes else None,
         areas=areas if (areas > 0).all() else None,
         size=(int(image["height"]), int(image["width"])) if has_size else None,
     )
+
+
+def _points(annotations: list[dict], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return keypoints float32 ``(N, K, 2)`` and visibility uint8 ``(N, K)``."""
+    triples = np.array([a["keypoints"] for a in annotations], np.float64).reshape(-1, count, 3)
+    visibility = np.where(np.isfinite(triples).all(axis=-1), triples[..., 2], 0)
+    keypoints = np.where(visibility[..., None] > 0, triples[..., :2], 0)
+    return keypoints.astype(np.float32), visibility.astype(np.uint8)
+
+
+def _with_unique(record: Record, annotations: list[dict], count: int) -> Record:
+    """Return a record with its unique body parts, of which none may be labelled."""
+    keypoints, visibility = _points(annotations or [{"keypoints": [0] * 3 * count}], count)
+    return replace(record, unique_keypoints=keypoints[0], unique_visibility=visibility[0])

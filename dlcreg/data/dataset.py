@@ -12,11 +12,13 @@ import numpy as np
 from dlcreg.data.coco import read_coco
 from dlcreg.data.frames import FrameDataset, Record, View
 from dlcreg.data.keypoint_options import (
+    check_ids,
     check_names,
     chosen_pairs,
     chosen_sigmas,
     chosen_skeleton,
     tell_without_twins,
+    unique_info,
 )
 from dlcreg.data.keypoints import resolve_name
 from dlcreg.data.project import Project
@@ -50,7 +52,12 @@ class PoseDataset(FrameDataset):
             (top-down; put `CropInstance` first into `transform`).
         keypoint_names: which keypoints, in which order; all by default. Names of unique body
             parts alone give these as the keypoints of one animal.
-        flip_pairs: pairs of left and right twins, by name or index; None finds them by name.
+        unique_keypoint_names: which unique body parts, in which order, beside the animals of whole
+            images; all by default, [] for none.
+        identity: whether an individual is the same animal in all images, so that it can be learnt
+            who is who; None: what the project's config.yaml says.
+        flip_pairs: pairs of left and right twins, by name or index; None finds them by name, as
+            those of unique body parts always are.
         skeleton: pairs of keypoints, by name or index; None takes the project's.
         sigmas: OKS constants per keypoint; 0.1 each by default, as in DeepLabCut.
         box_margin: pixels between the outermost keypoints and an animal's box.
@@ -73,6 +80,8 @@ class PoseDataset(FrameDataset):
         split: SplitLike = None,
         view: View = "image",
         keypoint_names: Sequence[str] | None = None,
+        unique_keypoint_names: Sequence[str] | None = None,
+        identity: bool | None = None,
         flip_pairs: Sequence[Sequence[str | int]] | None = None,
         skeleton: Sequence[Sequence[str | int]] | None = None,
         sigmas: Sequence[float] | None = None,
@@ -84,6 +93,9 @@ class PoseDataset(FrameDataset):
         check_seed(seed)
         self.project = project if isinstance(project, Project) else Project(project)
         everything, individuals, names = _chosen(self.project, keypoint_names)
+        apart = _apart(self.project, names, unique_keypoint_names)
+        if identity is None:
+            identity = bool(self.project.config.get("identity"))
         info = DatasetInfo(
             keypoint_names=names,
             skeleton=chosen_skeleton(skeleton, self.project.skeleton, names),
@@ -91,9 +103,15 @@ class PoseDataset(FrameDataset):
             num_individuals=len(individuals),
             sigmas=chosen_sigmas(sigmas, len(names)),
             individuals=individuals,
+            identified=identity and self.project.multianimal,
+            unique=unique_info(apart),
         )
         self.split = _split(split, self.project.train_test_split, seed)
-        records = _project_records(self.project, everything)
+        unique = None
+        if apart and view == "image":
+            axis = [self.project.unique_bodyparts.index(name) for name in apart]
+            unique = self.project.unique_keypoints[:, axis]
+        records = _project_records(self.project, everything, unique)
         records = _of_part(records, self.split, mode, self.project.images, self.project.name)
         records = _existing(records, missing_images)
         super().__init__(records, info, transform, mode, view, box_margin, seed, cache)
@@ -116,6 +134,10 @@ class CocoDataset(FrameDataset):
         view: see `PoseDataset`.
         categories: names or ids of the categories to read; all by default. They must have the
             same keypoints.
+        unique_category: name or id of the category of the unique body parts, which an image has
+            once beside the animals; read where the file has it and `categories` does not name it.
+        individual_names: names of the individuals that ``track_id`` counts from 1, where each is
+            the same animal in all images, so that it can be learnt who is who.
         keypoint_names: which keypoints, in which order; all by default.
         flip_pairs: see `PoseDataset`.
         skeleton: pairs of keypoints; None takes the category's.
@@ -139,6 +161,8 @@ class CocoDataset(FrameDataset):
         split: SplitLike = None,
         view: View = "image",
         categories: Sequence[str | int] | None = None,
+        unique_category: str | int | None = "unique",
+        individual_names: Sequence[str] | None = None,
         keypoint_names: Sequence[str] | None = None,
         flip_pairs: Sequence[Sequence[str | int]] | None = None,
         skeleton: Sequence[Sequence[str | int]] | None = None,
@@ -149,7 +173,9 @@ class CocoDataset(FrameDataset):
         cache: int | None = None,
     ) -> None:
         check_seed(seed)
-        file = read_coco(annotation_file, image_root, categories)
+        file = read_coco(annotation_file, image_root, categories, unique_category)
+        if individual_names is not None:
+            check_ids(file, individual_names)
         chosen = file.keypoint_names if keypoint_names is None else tuple(keypoint_names)
         check_names(chosen)
         axis = [resolve_name(name, file.keypoint_names, "keypoint_names") for name in chosen]
@@ -161,6 +187,9 @@ class CocoDataset(FrameDataset):
             sigmas=chosen_sigmas(
                 sigmas, len(chosen), file.sigmas and [file.sigmas[i] for i in axis]
             ),
+            individuals=tuple(individual_names or ()),
+            identified=individual_names is not None,
+            unique=unique_info(file.unique_names),
         )
         records = [file.with_keypoints(record, axis) for record in file.records]
         names = [record.name for record in records]
@@ -204,15 +233,49 @@ def _chosen(
     return project.keypoints[:, :, axis], project.individuals, names
 
 
+def _apart(
+    project: Project, names: tuple[str, ...], wanted: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the names of the unique body parts that stand beside the animals."""
+    if any(name in project.unique_bodyparts for name in names):  # they are the keypoints
+        if wanted:
+            raise DataError(
+                "unique_keypoint_names: keypoint_names names unique body parts already, as the "
+                "keypoints of one animal; give the one or the other"
+            )
+        return ()
+    if wanted is None:
+        return project.unique_bodyparts
+    for name in wanted:
+        if name not in project.unique_bodyparts:
+            known = ", ".join(project.unique_bodyparts) or "none"
+            raise DataError(
+                f"unique_keypoint_names: there is no unique body part {name!r}. There are: {known}"
+            )
+    return tuple(wanted)
+
+
 # -- records -----------------------------------------------------------------------------------
 
 
-def _project_records(project: Project, keypoints: np.ndarray) -> list[Record]:
+def _project_records(
+    project: Project, keypoints: np.ndarray, unique: np.ndarray | None
+) -> list[Record]:
+    """Return the images with a label.
+
+    Args:
+        project: whose images.
+        keypoints: float ``(I, A, K, 2)``, NaN where not labelled.
+        unique: unique body parts beside them, float ``(I, U, 2)``; None for none.
+    """
+    if unique is None:
+        unique = np.empty((len(keypoints), 0, 2))
     records = []
     for image_id, (name, points) in enumerate(zip(project.images, keypoints, strict=True)):
         labelled = np.isfinite(points).all(axis=-1)  # (A, K)
         animals = np.flatnonzero(labelled.any(axis=1))
-        if not len(animals):
+        seen = np.isfinite(unique[image_id]).all(axis=-1)  # (U,)
+        if not len(animals) and not seen.any():
             continue  # nothing to learn from, and nothing to compare with
         labelled = labelled[animals]
         records.append(
@@ -223,6 +286,8 @@ def _project_records(project: Project, keypoints: np.ndarray) -> list[Record]:
                 keypoints=np.where(labelled[..., None], points[animals], 0).astype(np.float32),
                 visibility=np.where(labelled, 2, 0).astype(np.uint8),
                 ids=animals.astype(np.int64),
+                unique_keypoints=np.where(seen[:, None], unique[image_id], 0).astype(np.float32),
+                unique_visibility=np.where(seen, 2, 0).astype(np.uint8),
             )
         )
     if not records:

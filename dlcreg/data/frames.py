@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcreg.contracts import Dataset
+from dlcreg.contracts import Dataset, Size
 from dlcreg.data.cache import FrameCache
 from dlcreg.data.images import image_size
 from dlcreg.data.keypoints import grown_boxes, tight_boxes
@@ -38,6 +38,8 @@ class Record:
         boxes: float32 ``(N, 4)``, or None: made of the keypoints.
         areas: float32 ``(N,)``, or None: of the keypoints' extent.
         size: height and width that the image was labelled at; None: not known.
+        unique_keypoints: float32 ``(U, 2)``, the unique body parts; None where the data has none.
+        unique_visibility: uint8 ``(U,)``, likewise.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Record:
     boxes: np.ndarray | None = None
     areas: np.ndarray | None = None
     size: tuple[int, int] | None = None
+    unique_keypoints: np.ndarray | None = None
+    unique_visibility: np.ndarray | None = None
 
 
 class FrameDataset(Dataset):
@@ -58,7 +62,8 @@ class FrameDataset(Dataset):
 
     Args:
         records: the images of this part.
-        info: keypoints, twins, skeleton; `num_individuals` is 1 for instance crops.
+        info: keypoints, twins, skeleton; `num_individuals` is 1 for instance crops, which have no
+            unique body parts: these belong to the image.
         transform: see `PoseDataset`.
         mode: which part of the split the records are.
         view: what a sample is.
@@ -89,7 +94,9 @@ class FrameDataset(Dataset):
             raise DataError(f"box_margin is a number of pixels from 0 on, not {box_margin:g}")
         _check_files(records)
         self.records = list(records)
-        self.info = replace(info, num_individuals=1) if view == "instance" else info
+        if view == "instance":
+            info = replace(info, num_individuals=1, unique=None)
+        self.info = info
         self.mode, self.view = mode, view
         self.box_margin, self.seed, self.epoch = float(box_margin), seed, 0
         self.pipeline: Pipeline = as_pipeline(transform, self.info)
@@ -177,7 +184,10 @@ class FrameDataset(Dataset):
             record = self.records[row]
             size = size or image_size(record.path)
             _check_size(record, size)
-            self._finished[row] = _finish(record, size, self.box_margin), size
+            labels = _finish(record, size, self.box_margin)
+            if self.info.unique is not None:
+                labels.unique = _finish(_of_unique(record), size, self.box_margin)
+            self._finished[row] = labels, size
         return self._finished[row]
 
 
@@ -209,6 +219,20 @@ def _finish(record: Record, size: tuple[int, int], margin: float) -> Instances:
     )
 
 
+def _of_unique(record: Record) -> Record:
+    """Return the unique body parts of an image as the one animal of a record."""
+    assert record.unique_keypoints is not None
+    assert record.unique_visibility is not None
+    return replace(
+        record,
+        keypoints=record.unique_keypoints[None],
+        visibility=record.unique_visibility[None],
+        ids=np.array([-1], np.int64),
+        boxes=None,
+        areas=None,
+    )
+
+
 def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return bool ``(...)``: which points ``(..., 2)`` lie on a pixel of an image of `size`."""
     height, width = size
@@ -218,19 +242,25 @@ def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _clipped(sample: Sample, drop_empty: bool) -> Sample:
     """What the transforms moved out of the picture has no label, for it cannot be seen."""
-    labels = sample.instances
-    seen = inside(labels.keypoints, sample.image.shape[:2]) & (labels.visibility > 0)
-    labels = replace(
-        labels,
-        keypoints=np.where(seen[..., None], labels.keypoints, 0).astype(np.float32),
-        visibility=np.where(seen, labels.visibility, 0).astype(np.uint8),
-    )
+    labels = _seen(sample.instances, sample.image.shape[:2])
     if drop_empty:
-        labels = _rows(labels, np.flatnonzero(seen.any(axis=1)))
+        labels = _rows(labels, np.flatnonzero((labels.visibility > 0).any(axis=1)))
     return replace(sample, instances=labels)
 
 
+def _seen(labels: Instances, size: Size) -> Instances:
+    seen = inside(labels.keypoints, size) & (labels.visibility > 0)
+    return replace(
+        labels,
+        keypoints=np.where(seen[..., None], labels.keypoints, 0).astype(np.float32),
+        visibility=np.where(seen, labels.visibility, 0).astype(np.uint8),
+        unique=None if labels.unique is None else _seen(labels.unique, size),
+    )
+
+
 def _rows(instances: Instances, rows: Any) -> Instances:
+    """Return copies of some animals, and of the unique body parts."""
+    unique = instances.unique
     return Instances(
         keypoints=instances.keypoints[rows],
         visibility=instances.visibility[rows],
@@ -238,6 +268,7 @@ def _rows(instances: Instances, rows: Any) -> Instances:
         areas=instances.areas[rows],
         valid=instances.valid[rows],
         ids=instances.ids[rows],
+        unique=None if unique is None else _rows(unique, np.arange(len(unique))),
     )
 
 

@@ -6,9 +6,11 @@ import logging
 import math
 from collections.abc import Sequence
 
+from dlcreg.data.coco import CocoFile
 from dlcreg.data.frames import FrameDataset
 from dlcreg.data.keypoints import Pairs, find_flip_pairs, resolve_pairs, sided_without_twin
 from dlcreg.errors import DataError
+from dlcreg.structures import DatasetInfo
 
 logger = logging.getLogger("dlcreg")
 
@@ -23,6 +25,31 @@ def check_names(names: Sequence[str]) -> None:
     """
     if len(set(names)) < len(names) or not names:
         raise DataError(f"keypoint_names must name each keypoint once: {', '.join(names)}")
+
+
+def check_ids(file: CocoFile, individual_names: Sequence[str]) -> None:
+    """Refuse names of individuals that do not fit the animals of a COCO file.
+
+    Raises:
+        DataError: a name stands twice, or a ``track_id`` counts further than there are names.
+    """
+    names = list(individual_names)
+    if not names or len(set(names)) < len(names):
+        raise DataError(f"individual_names must name each individual once: {', '.join(names)}")
+    largest = max((int(record.ids.max(initial=-1)) for record in file.records), default=-1) + 1
+    if largest > len(names):
+        raise DataError(
+            f"individual_names has {len(names)} names, but {file.path} has a track_id of {largest}"
+        )
+
+
+def unique_info(names: Sequence[str]) -> DatasetInfo | None:
+    """Return what a data set says of its unique body parts; None where there are none."""
+    if not names:
+        return None
+    names = tuple(names)
+    sigmas = chosen_sigmas(None, len(names))
+    return DatasetInfo(names, flip_pairs=find_flip_pairs(names), sigmas=sigmas)
 
 
 def chosen_pairs(given: Sequence | None, names: tuple[str, ...]) -> Pairs:

@@ -67,6 +67,11 @@ class DataModule:
                     f"has {', '.join(train.info.keypoint_names)}: give both the same "
                     "keypoint_names"
                 )
+            if other is not None and _unique_names(other) != _unique_names(train):
+                raise DataError(
+                    f"{name} has the unique body parts {', '.join(_unique_names(other)) or 'none'},"
+                    f" but train has {', '.join(_unique_names(train)) or 'none'}"
+                )
         if not allow_overlap:
             _check_overlaps({"train": self.train, "val": self.val, "test": self.test})
         unused = getattr(getattr(train, "split", None), "val", ())
@@ -110,6 +115,10 @@ class DataModule:
         """
         size = batch_size or self.eval_batch_size
         return EpochLoader(dataset, size, self.num_workers, pin_memory=pin_memory)
+
+
+def _unique_names(dataset: Dataset) -> tuple[str, ...]:
+    return dataset.info.unique.keypoint_names if dataset.info.unique else ()
 
 
 def _check_overlaps(parts: Mapping[str, Dataset | None]) -> None:

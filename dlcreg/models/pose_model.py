@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcreg.contracts import Backbone, Head, Neck
+from dlcreg.contracts import Backbone, Head, Neck, Size
 from dlcreg.flipping import flip_index
 from dlcreg.registry import MODELS
-from dlcreg.structures import Instances
+from dlcreg.structures import Instances, Poses
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -34,7 +34,8 @@ class PoseModel(nn.Module):
     Args:
         backbone: images to feature maps.
         neck: feature maps to feature maps; None for none.
-        head: one head, or several by name.
+        head: one head, or several by name: such as one that finds poses, and others that complete
+            them by who is who and by unique body parts (see `dlcreg.contracts.Head`).
         mean: mean of each channel, for values of 0 to 1, in `channel_order`; None: what the
             backbone is made for.
         std: standard deviation of each channel, likewise.
@@ -43,7 +44,8 @@ class PoseModel(nn.Module):
         num_keypoints: number of keypoints K, for the flip test.
 
     Raises:
-        ValueError: values that make no sense, such as flip pairs of keypoints that do not exist.
+        ValueError: values that make no sense, such as flip pairs of keypoints that do not exist, or
+            heads that all complete poses, so that none finds them.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class PoseModel(nn.Module):
         self.channel_order = channel_order
         self.flip_pairs = tuple((int(a), int(b)) for a, b in flip_pairs)
         self.num_keypoints = num_keypoints
+        self._check_heads()
         self._check_flip_pairs()
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1), persistent=False)
@@ -108,7 +111,9 @@ class PoseModel(nn.Module):
         Returns:
             ``tensor``: a dict of tensors; ``loss``: a dict of weighted losses whose sum is to be
             minimised; ``predict``: `Poses` in pixels of `images`. With several heads: a dict of
-            those by the head's name, and the losses as ``name.output``.
+            tensors by the head's name, the losses as ``name.output``, and the poses of the head
+            that finds them, completed by the others; where several heads find poses, a dict of
+            those by the head's name.
 
         Raises:
             ValueError: an unknown mode, or no labels for ``loss``.
@@ -122,20 +127,21 @@ class PoseModel(nn.Module):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', not {mode!r}")
         height, width = images.shape[-2:]
         size = (height, width)
+        if mode == "predict" and not flip_test:
+            return self._predicted(self.features(images, condition), size)
         if flip_test:
             outputs = self._averaged_outputs(images, condition)
         else:
             features = self.features(images, condition)
-            if mode == "predict":
-                return self._single(
-                    {k: head.predict(features, size) for k, head in self.heads.items()}
-                )
             outputs = {name: head(features) for name, head in self.heads.items()}
         if mode == "tensor":
             return self._single(outputs)
-        return self._single(
-            {k: head.codec.decode(outputs[k], size) for k, head in self.heads.items()}
-        )
+        found = {
+            name: head.codec.decode(outputs[name], size)
+            for name, head in self.heads.items()
+            if not head.completes
+        }
+        return self._completed(found, outputs, size)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return normalised floats of uint8 images; floats are returned as they are."""
@@ -172,6 +178,24 @@ class PoseModel(nn.Module):
                 losses[f"{name}.{output}" if name else output] = value
         return losses
 
+    def _predicted(self, features: tuple[Tensor, ...], size: Size) -> Any:
+        found, outputs = {}, {}
+        for name, head in self.heads.items():
+            if head.completes:
+                outputs[name] = {key: value.float() for key, value in head(features).items()}
+            else:
+                found[name] = head.predict(features, size)
+        return self._completed(found, outputs, size)
+
+    def _completed(
+        self, found: dict[str, Poses], outputs: Mapping[str, dict[str, Tensor]], size: Size
+    ) -> Any:
+        """Return the poses of each head, or of the only one, with what the other heads add."""
+        for name, head in self.heads.items():
+            if head.completes:
+                found = {k: head.complete(poses, outputs[name], size) for k, poses in found.items()}
+        return found if len(found) > 1 else next(iter(found.values()))
+
     def _averaged_outputs(
         self, images: Tensor, condition: Tensor | None
     ) -> dict[str, dict[str, Tensor]]:
@@ -197,8 +221,19 @@ class PoseModel(nn.Module):
         mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
         return mirrored
 
+    def _check_heads(self) -> None:
+        heads = self.heads
+        if heads and all(head.completes for head in heads.values()):
+            name, head = next(iter(heads.items()))
+            raise ValueError(
+                f"head: {name or type(head).__name__} completes poses that another head finds, and "
+                "there is no other. Give head=dict(pose=dict(...), "
+                f"{name or 'more'}=dict(...)) with a head that finds poses"
+            )
+
     def _check_flip_pairs(self) -> None:
-        counts = [self.num_keypoints, *(head.num_keypoints for head in self.heads.values())]
+        heads = [head for head in self.heads.values() if head.flip_pairs is None]
+        counts = [self.num_keypoints, *(head.num_keypoints for head in heads)]
         known = next((count for count in counts if count is not None), None)
         largest = max((max(pair) for pair in self.flip_pairs), default=0)
         flip_index(self.flip_pairs, largest + 1 if known is None else known)
@@ -207,10 +242,13 @@ class PoseModel(nn.Module):
         count = head.num_keypoints or self.num_keypoints
         if count is None:
             raise ValueError("a flip test needs num_keypoints, of the head or of PoseModel")
-        return self._twins(count, device)
+        return self._twins(count, device, head.flip_pairs)
 
-    def _twins(self, count: int, device: torch.device) -> Tensor:
-        return torch.from_numpy(flip_index(self.flip_pairs, count)).to(device)
+    def _twins(
+        self, count: int, device: torch.device, pairs: Sequence[tuple[int, int]] | None = None
+    ) -> Tensor:
+        pairs = self.flip_pairs if pairs is None else pairs
+        return torch.from_numpy(flip_index(pairs, count)).to(device)
 
     def _single(self, by_head: dict[str, Any]) -> Any:
         return by_head if isinstance(self.head, nn.ModuleDict) else by_head[""]

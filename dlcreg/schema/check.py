@@ -33,6 +33,10 @@ WIRED = (
     "skeleton",
     "flip_pairs",
     "keypoint_names",
+    "individuals",
+    "num_unique_keypoints",
+    "unique_keypoint_names",
+    "unique_flip_pairs",
 )
 """Parameters that are filled in from the part before, or from the data set."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 import torch
@@ -218,31 +218,34 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def _row(poses: Poses, row: int) -> Poses:
+    """Return the animals of one image, with B = 1 and no padding."""
     keep = poses.valid[row]
 
-    def pick(value: Tensor | None) -> Tensor | None:
+    def pick(value: Any) -> Any:
+        if isinstance(value, Poses):
+            return _row(value, row)
         return None if value is None else value[row : row + 1, keep]
 
-    keypoints, scores, instance_scores = (
-        value[row : row + 1, keep]
-        for value in (poses.keypoints, poses.scores, poses.instance_scores)
-    )
-    valid = poses.valid[row : row + 1, keep]
-    return Poses(
-        keypoints, scores, instance_scores, valid, pick(poses.boxes), pick(poses.identities)
-    )
+    return Poses(**{field.name: pick(getattr(poses, field.name)) for field in fields(poses)})
 
 
 def _join(parts: Sequence[Poses]) -> Poses:
+    """Return the animals of several crops of an image together; what some do not know is left out.
+
+    Of the unique body parts, which an image has once, those of the crop count that found them best.
+    """
     if len(parts) == 1:
         return parts[0]
 
     def together(name: str) -> Any:
         values = [getattr(part, name) for part in parts]
-        return None if any(value is None for value in values) else torch.cat(values, dim=1)
+        if any(value is None for value in values):
+            return None
+        if isinstance(values[0], Poses):
+            return max(values, key=lambda one: float(one.instance_scores.sum()))
+        return torch.cat(values, dim=1)
 
-    names = ("keypoints", "scores", "instance_scores", "valid", "boxes", "identities")
-    return Poses(*(together(name) for name in names))
+    return Poses(**{field.name: together(field.name) for field in fields(Poses)})
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-from typing import Any
 
 import numpy as np
 
@@ -62,6 +61,7 @@ def sample_structure(subject: Subject) -> str:
         if sample.meta.index != index:
             fail(f"says index {sample.meta.index} at {index}", "its position", "Set Meta.index")
         _check_labels(sample.instances, data.info.num_keypoints, "gives")
+        _check_unique(sample.instances, data.info, "gives")
     return f"{len(data)} samples"
 
 
@@ -89,6 +89,18 @@ def _check_labels(labels: Instances, count: int, what: str) -> None:
         fail(f"{what} coordinates that are not finite", "0 and visibility 0", "Replace NaN")
 
 
+def _check_unique(labels: Instances, info: DatasetInfo, what: str) -> None:
+    if info.unique is None and labels.unique is None:
+        return
+    if info.unique is None or labels.unique is None or len(labels.unique) != 1:
+        fail(
+            f"{what} unique body parts as {labels.unique}, where info.unique is {info.unique}",
+            "Instances with N = 1 in each sample if info.unique names them, else None",
+            "See Instances.unique",
+        )
+    _check_labels(labels.unique, info.unique.num_keypoints, f"{what} unique")
+
+
 def info_fits(subject: Subject) -> str:
     """`info` tells the truth of its samples."""
     data: Dataset = subject.built
@@ -102,6 +114,13 @@ def info_fits(subject: Subject) -> str:
                 f"names {info.num_keypoints} keypoints, but its samples have {count}",
                 "a name for each, in the order of the K axis",
                 "Set info.keypoint_names",
+            )
+        if sample.instances.ids.max(initial=-1) >= len(info.individuals) and info.identified:
+            fail(
+                f"gives an animal the id {sample.instances.ids.max()}, but names "
+                f"{len(info.individuals)} individuals and says that they are known",
+                "an id that is an index of info.individuals, or -1",
+                "Name all individuals, or set identified=False",
             )
         if len(sample.instances) > info.num_individuals:
             fail(
@@ -132,6 +151,7 @@ def annotations_fit(subject: Subject) -> str:
                 "Set Meta.size to height and width of the original image",
             )
         _check_labels(labels, data.info.num_keypoints, "annotates")
+        _check_unique(labels, data.info, "annotates")
         known = sample.instances.visibility > 0
         back = sample.instances.keypoints @ sample.matrix[:, :2].T + sample.matrix[:, 2]
         apart = np.linalg.norm(back[:, None] - labels.keypoints[None], axis=-1)  # (N, A, K)
@@ -181,7 +201,7 @@ def samples_apart(subject: Subject) -> str:
     """Writing into a sample changes no later one."""
     data: Dataset = subject.build()
     sample, kept = data[0], copy.deepcopy(data[0])
-    for array in (sample.image, sample.matrix, *vars(sample.instances).values()):
+    for array in _arrays(sample).values():
         if array.flags.writeable:
             array[...] = 1
     _same(kept, data[0], "gives changed {} after a sample was written into",
@@ -200,13 +220,20 @@ def same_in_worker(subject: Subject) -> str:
 
 
 def _same(first: Sample, second: Sample, what: str, mend: str) -> None:
-    pairs: dict[str, tuple[Any, Any]] = {
-        name: (getattr(first.instances, name), getattr(second.instances, name)) for name in _DTYPES
-    }
-    pairs |= {name: (getattr(first, name), getattr(second, name)) for name in ("image", "matrix")}
-    for name, (a, b) in pairs.items():
-        if not np.array_equal(a, b):
+    one, two = _arrays(first), _arrays(second)
+    for name, array in one.items():
+        if name not in two or not np.array_equal(array, two[name]):
             fail(what.format(name), "the same", mend)
+
+
+def _arrays(sample: Sample) -> dict[str, np.ndarray]:
+    """Return all arrays of a sample by name."""
+    found = {"image": sample.image, "matrix": sample.matrix}
+    unique = sample.instances.unique
+    for group, labels in (("", sample.instances), ("unique ", unique)):
+        if labels is not None:
+            found |= {f"{group}{name}": getattr(labels, name) for name in _DTYPES}
+    return found
 
 
 def ends(subject: Subject) -> str:

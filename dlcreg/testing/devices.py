@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dlcreg.structures import Instances
+from dlcreg.structures import Instances, Poses
 from dlcreg.testing.results import fail, skip
 from dlcreg.testing.samples import named
 
@@ -17,12 +17,14 @@ T = TypeVar("T")
 
 
 def to_meta(value: T) -> T:
-    """Return tensors, or tuples, dicts and labels of tensors, without their values."""
+    """Return tensors, or tuples, dicts, labels and poses of tensors, without their values."""
+    if value is None:
+        return value
     if isinstance(value, Tensor):
         return torch.empty_like(value, device="meta")  # type: ignore[return-value]
     if isinstance(value, dict):
         return {key: to_meta(item) for key, item in value.items()}  # type: ignore[return-value]
-    if isinstance(value, Instances):
+    if isinstance(value, (Instances, Poses)):
         return replace(value, **{name: to_meta(item) for name, item in vars(value).items()})
     return tuple(to_meta(item) for item in value)  # type: ignore[attr-defined, return-value]
 

@@ -164,11 +164,13 @@ def ignores_padding(subject: Subject) -> str:
         both = torch.cat([poses.keypoints, torch.full_like(poses.keypoints, 3.0)], dim=1)
         poses = _poses(both, score)
         poses.valid[:, 1] = False
-        padded = {
+        padded: dict[str, Any] = {
             name: np.concatenate([value, np.full_like(value, name == "visibility")])
             for name, value in vars(labels).items()
+            if name != "unique"
         }
-        images.append((poses, Instances(**{**padded, "valid": np.array([True, False])}), meta))
+        padded["valid"] = np.array([True, False])
+        images.append((poses, replace(labels, **padded), meta))
     changed = _changed(_scalars(metric, _images(2.0)), _scalars(metric, images))
     if changed:
         fail(

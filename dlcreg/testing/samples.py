@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -82,14 +83,16 @@ def ideal_outputs(subject: Subject, targets: Mapping[str, Any]) -> dict[str, Ten
 
 
 def slices(value: Any, index: slice) -> Any:
-    """Return some images of a tensor, or of tuples, dicts and labels of tensors."""
+    """Return some images of a tensor, or of tuples, dicts, labels and poses of tensors."""
+    if value is None:
+        return None
     if isinstance(value, Tensor):
         return value[index]
     if isinstance(value, Mapping):
         return {key: slices(item, index) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return tuple(slices(item, index) for item in value)
-    return Instances(**slices(vars(value), index))
+    return replace(value, **slices(vars(value), index))
 
 
 def named(value: Any, name: str = "output") -> dict[str, Tensor]:
@@ -107,14 +110,16 @@ def named(value: Any, name: str = "output") -> dict[str, Tensor]:
 
 
 def cloned(value: Any) -> Any:
-    """Return a copy of tensors, or of tuples, dicts and labels of tensors."""
+    """Return a copy of tensors, or of tuples, dicts, labels and poses of tensors."""
+    if value is None:
+        return None
     if isinstance(value, Tensor):
         return value.detach().clone()
     if isinstance(value, Mapping):
         return {key: cloned(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return tuple(cloned(item) for item in value)
-    return Instances(**cloned(vars(value)))
+    return replace(value, **cloned(vars(value)))
 
 
 def difference(first: Any, second: Any) -> tuple[float, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dlcreg.contracts import WiresInside
 from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.registry import Registry
 from dlcreg.schema.annotations import shape_of
@@ -173,7 +174,7 @@ class Wiring:
                 continue
             if name in cfg:
                 # data sets stand side by side: none is told what another one found
-                seen = context if _is_dataset(shape) else local
+                seen = context if _is_dataset(shape) else _inside(cls, local)
                 value = self.value(cfg[name], shape, join(path, name), seen)
                 wrong = mismatch(name, value, local)
                 if wrong:
@@ -220,6 +221,11 @@ class Wiring:
             self.problems.append(Problem(path, several))
             return BROKEN
         return wired_value(value, shape)
+
+
+def _inside(cls: type, context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the parts inside a part are wired."""
+    return cls.wiring_inside(context) if issubclass(cls, WiresInside) else context
 
 
 def _is_dataset(shape: Shape) -> bool:

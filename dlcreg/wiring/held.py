@@ -68,7 +68,7 @@ def wired_value(value: Any, shape: Shape) -> Any:
 def _agrees(name: str, value: Any, real: Any, context: Mapping[str, Any]) -> bool:
     if name == "num_individuals":
         return not isinstance(value, int) or value >= real
-    if name == "flip_pairs":
+    if name in ("flip_pairs", "unique_flip_pairs"):
         return _pairs(value) == _pairs(real)
     if name == "skeleton":
         count = context.get("num_keypoints")

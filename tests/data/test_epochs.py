@@ -174,7 +174,7 @@ def test_animals_are_padded_and_told_from_padding(herd):
     dataset = PoseDataset(herd, split={"train_fraction": 1})
     samples = [dataset[i] for i in range(len(dataset))]
     samples[1].instances = type(samples[1].instances)(
-        **{k: v[:1] for k, v in vars(samples[1].instances).items()}
+        **{k: v[:1] for k, v in vars(samples[1].instances).items() if v is not None}
     )
     batch = collate(samples)
     assert batch.images.dtype == torch.uint8

@@ -29,14 +29,15 @@ def as_pipeline(transform: Any, info: DatasetInfo) -> Pipeline:
         DataError: it is none of these, or it does not move keypoints with the image.
         ConfigError: a dict that cannot be built.
     """
+    twins = info.unique.flip_pairs if info.unique else ()
     if isinstance(transform, Pipeline):
-        return transform
+        return Pipeline(transform.transforms, twins)
     if transform is None:
         return Pipeline()
     many = isinstance(transform, (list, tuple))
     steps = transform if many else [transform]
     names = [f"transform.{i}" for i in range(len(steps))] if many else ["transform"]
-    return Pipeline([_step(s, info, name) for s, name in zip(steps, names, strict=True)])
+    return Pipeline([_step(s, info, name) for s, name in zip(steps, names, strict=True)], twins)
 
 
 def _step(step: Any, info: DatasetInfo, name: str) -> Transform:

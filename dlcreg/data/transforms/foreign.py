@@ -41,7 +41,8 @@ def move_along(sample: Sample, run: Run, flip_pairs: Pairs | None, name: str) ->
         [[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float32
     )
     labels = sample.instances
-    points = np.concatenate([corners, labels.keypoints.reshape(-1, 2)])
+    groups = [labels] if labels.unique is None else [labels, labels.unique]
+    points = np.concatenate([corners, *(group.keypoints.reshape(-1, 2) for group in groups)])
     image, moved = run(sample.image, points)
     if len(moved) != len(points):
         raise DataError(
@@ -59,7 +60,7 @@ def move_along(sample: Sample, run: Run, flip_pairs: Pairs | None, name: str) ->
     sample = move_labels(sample, Warp(matrix, image.shape[:2], swap=swap))
     if np.abs(apply(matrix, corners) - moved[:4]).max() > _AFFINE_WITHIN:
         # a perspective: the matrix is its best fit, the keypoints are where they went
-        sample = replace(sample, instances=_exact(sample, moved[4:], swap))
+        sample = replace(sample, instances=_exact(sample.instances, moved[4:], swap))
     return sample
 
 
@@ -68,13 +69,15 @@ def _fitted(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(design, after, rcond=None)[0].T
 
 
-def _exact(sample: Sample, moved: np.ndarray, swap: np.ndarray | None) -> Instances:
-    labels = sample.instances
-    keypoints = moved.reshape(labels.keypoints.shape).astype(np.float32)
+def _exact(labels: Instances, moved: np.ndarray, swap: np.ndarray | None) -> Instances:
+    """Return labels, and unique body parts after them, where the points ``(P, 2)`` say they are."""
+    own, others = np.split(moved, [labels.keypoints.size // 2])
+    keypoints = own.reshape(labels.keypoints.shape).astype(np.float32)
     if swap is not None:
         keypoints = keypoints[:, swap]
     keypoints[labels.visibility == 0] = 0
-    return replace(labels, keypoints=keypoints)
+    unique = None if labels.unique is None else _exact(labels.unique, others, None)
+    return replace(labels, keypoints=keypoints, unique=unique)
 
 
 def _checked(image: np.ndarray, name: str) -> np.ndarray:

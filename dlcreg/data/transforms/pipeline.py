@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcreg.contracts import Transform
 from dlcreg.data.transforms.warp import GeometricTransform, Warp, compose, move_labels, warp_image
+from dlcreg.flipping import flip_index
 from dlcreg.structures import Sample
 
 
@@ -18,15 +19,35 @@ class Pipeline(Transform):
     So nothing that an earlier one cut away is lost to a later one: a rotation after a crop
     turns in what lay beside the crop. Two that fill the outside differently are not merged.
 
+    Where the steps have mirrored the image, left and right unique body parts change places at the
+    end; those of the animals do within the steps.
+
     Args:
         transforms: the steps; none leaves samples as they are.
+        unique_flip_pairs: pairs of indices of left and right twins among unique body parts.
     """
 
-    def __init__(self, transforms: Sequence[Transform] = ()) -> None:
+    def __init__(
+        self,
+        transforms: Sequence[Transform] = (),
+        unique_flip_pairs: Sequence[tuple[int, int]] = (),
+    ) -> None:
         self.transforms = tuple(transforms)
+        self.unique_flip_pairs = tuple(unique_flip_pairs)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the sample after all steps."""
+        result = self._run(sample, rng)
+        unique = result.instances.unique
+        if unique is None or _handed(result) == _handed(sample):
+            return result
+        swap = flip_index(self.unique_flip_pairs, unique.keypoints.shape[1])
+        unique = replace(
+            unique, keypoints=unique.keypoints[:, swap], visibility=unique.visibility[:, swap]
+        )
+        return replace(result, instances=replace(result.instances, unique=unique))
+
+    def _run(self, sample: Sample, rng: np.random.Generator) -> Sample:
         pending: Warp | None = None
         for transform in self.transforms:
             if isinstance(transform, GeometricTransform):
@@ -44,6 +65,11 @@ class Pipeline(Transform):
                     sample = replace(sample, image=sample.image.copy())
                 sample = transform(sample, rng)
         return _sampled(sample, pending)
+
+
+def _handed(sample: Sample) -> bool:
+    """Whether the image is a mirror image of the original."""
+    return bool(np.linalg.det(sample.matrix[:, :2]) < 0)
 
 
 def _clash(first: Warp, second: Warp) -> bool:

@@ -92,7 +92,10 @@ def move_labels(sample: Sample, warp: Warp) -> Sample:
 def move_instances(
     instances: Instances, matrix: np.ndarray, swap: np.ndarray | None = None
 ) -> Instances:
-    """Return the labels in pixels of the new image."""
+    """Return the labels in pixels of the new image; unique body parts, too, but for a swap.
+
+    Whether twins among those change places is for the `Pipeline` to say, which knows them.
+    """
     keypoints, visibility = apply(matrix, instances.keypoints), instances.visibility
     if swap is not None:
         keypoints, visibility = keypoints[:, swap], visibility[:, swap]
@@ -102,12 +105,14 @@ def move_instances(
     corners = apply(matrix, low[:, None] + extent[:, None] * unit)  # (N, 4, 2)
     low, high = corners.min(axis=1), corners.max(axis=1)
     scale = np.float32(abs(np.linalg.det(matrix[:, :2])))
+    unique = instances.unique
     return replace(
         instances,
         keypoints=keypoints,
         visibility=visibility,
         boxes=np.concatenate([low, high - low], axis=1),
         areas=instances.areas * scale,
+        unique=None if unique is None else move_instances(unique, matrix),
     )
 
 
