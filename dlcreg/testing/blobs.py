@@ -41,9 +41,29 @@ def blob_sample(size: Size = (120, 160), animals: int = 2) -> Sample:
         areas=np.prod(high - low, axis=1).astype(np.float32),
         valid=np.ones(animals, bool),
         ids=np.arange(animals, dtype=np.int64),
+        unique=_unique(size),
     )
     pixels = np.repeat(image.round().clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
     return Sample(pixels, instances, START.copy(), Meta(0, "blobs.png", (2 * height, 2 * width)))
+
+
+def _unique(size: Size) -> Instances:
+    """Return unique body parts without spots; the last one has no label."""
+    assert INFO.unique is not None
+    count = INFO.unique.num_keypoints
+    keypoints = np.random.default_rng(12).uniform(8, min(size) - 8, (1, count, 2))
+    visibility = np.full((1, count), 2, np.uint8)
+    visibility[:, -1] = 0
+    keypoints[visibility == 0] = 0
+    low, high = keypoints[:, :-1].min(axis=1), keypoints[:, :-1].max(axis=1)
+    return Instances(
+        keypoints=keypoints.astype(np.float32),
+        visibility=visibility,
+        boxes=np.concatenate([low, high - low], axis=1).astype(np.float32),
+        areas=np.prod(high - low, axis=1).astype(np.float32),
+        valid=np.ones(1, bool),
+        ids=np.full(1, -1, np.int64),
+    )
 
 
 def spot_near(image: np.ndarray, point: np.ndarray, sigma: float) -> np.ndarray | None:

@@ -24,8 +24,12 @@ INFO = DatasetInfo(
     flip_pairs=((1, 2),),
     num_individuals=1,
     sigmas=(0.1,) * 4,
+    individuals=("first", "second"),
+    identified=True,
+    unique=DatasetInfo(("left_corner", "right_corner", "lamp"), flip_pairs=((0, 1),)),
 )
-"""The data that parts are wired to: four keypoints, of which two are twins."""
+"""The data that parts are wired to: four keypoints, of which two are twins, two animals that are
+known apart, and three unique body parts."""
 
 
 @dataclass(frozen=True)

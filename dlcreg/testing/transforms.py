@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from dlcreg.contracts import Size
-from dlcreg.structures import Sample
+from dlcreg.structures import Instances, Sample
 from dlcreg.testing.blobs import SIGMA, START, blob_sample, spot_near
 from dlcreg.testing.results import fail, skip
 from dlcreg.testing.subject import INFO, Subject
@@ -60,14 +60,7 @@ def keeps_structure(subject: Subject) -> str:
                 "uint8, or normalised values: a model takes floats as normalised already",
                 "Convert back: image.round().clip(0, 255).astype(np.uint8)",
             )
-        for name, value in vars(before.instances).items():
-            now = getattr(after.instances, name)
-            if now.dtype != value.dtype or now.shape != value.shape:
-                fail(
-                    f"turns {name} of {value.dtype} {value.shape} into {now.dtype} {now.shape}",
-                    "the same dtype and as many animals; what has left the image is dropped later",
-                    "Keep float32 (astype), and every row",
-                )
+        _keeps_labels(before.instances, after.instances)
         if after.matrix.shape != (2, 3) or after.matrix.dtype != np.float64:
             fail(
                 f"makes a matrix of {after.matrix.dtype} {after.matrix.shape}",
@@ -77,6 +70,27 @@ def keeps_structure(subject: Subject) -> str:
         if after.meta != before.meta:
             fail("changes meta", "that it still says where the sample is from", "Leave it")
     return f"{image.dtype} {image.shape}"
+
+
+def _keeps_labels(before: Instances, after: Instances) -> None:
+    for name, value in vars(before).items():
+        now = getattr(after, name)
+        if isinstance(value, Instances) and isinstance(now, Instances):
+            _keeps_labels(value, now)
+        elif isinstance(value, Instances):
+            fail("drops the unique body parts", "that they are kept", "Use dataclasses.replace")
+        elif value is not None and (now.dtype != value.dtype or now.shape != value.shape):
+            fail(
+                f"turns {name} of {value.dtype} {value.shape} into {now.dtype} {now.shape}",
+                "the same dtype and as many animals; what has left the image is dropped later",
+                "Keep float32 (astype), and every row",
+            )
+    if not np.array_equal(before.ids, after.ids):
+        fail(
+            f"turns the ids {before.ids} of the animals into {after.ids}",
+            "that each row stays the animal that it is",
+            "Leave Instances.ids, and the order of the rows",
+        )
 
 
 def keypoints_move_along(subject: Subject) -> str:
@@ -118,6 +132,25 @@ def matrix_maps_back(subject: Subject) -> str:
                 f"leaves a matrix that maps keypoints {apart:.3g} px beside where they were",
                 "at most 0.02 px: predictions are brought back by it",
                 "Compose it: matrix @ inverse of the move; derive from GeometricTransform",
+            )
+        worst = max(worst, float(apart))
+    return f"at most {worst:.2g} px off"
+
+
+def unique_keypoints_move_along(subject: Subject) -> str:
+    """Unique body parts are moved by the same matrix; their twins stay in place."""
+    worst = 0.0
+    for before, after in _tries(subject):
+        old, new = before.instances.unique, after.instances.unique
+        if old is None or new is None:
+            skip("it drops them, see 'keeps_structure'")
+        moved = _applied(_move(after), old.keypoints.astype(np.float64))
+        apart = np.linalg.norm(moved - new.keypoints, axis=-1)[old.visibility > 0].max()
+        if not apart <= 0.05:
+            fail(
+                f"leaves unique body parts {apart:.3g} px beside where the matrix moves them",
+                "at most 0.05 px, in their order: left and right among them is seen to later",
+                "Move Instances.unique as the animals; derive from GeometricTransform",
             )
         worst = max(worst, float(apart))
     return f"at most {worst:.2g} px off"
@@ -262,8 +295,13 @@ def _differ(first: Sample, second: Sample) -> str:
         "image": (first.image, second.image),
         "matrix": (first.matrix, second.matrix),
     }
-    for name, value in vars(first.instances).items():
-        pairs[name] = value, getattr(second.instances, name)
+    groups = [(first.instances, second.instances)]
+    if first.instances.unique is not None and second.instances.unique is not None:
+        groups.append((first.instances.unique, second.instances.unique))
+    for number, (one, two) in enumerate(groups):
+        for name, value in vars(one).items():
+            if name != "unique":
+                pairs[f"unique {name}" if number else name] = value, getattr(two, name)
     return next((name for name, (a, b) in pairs.items() if not np.array_equal(a, b)), "")
 
 
@@ -271,6 +309,7 @@ CHECKS = (
     keeps_structure,
     keypoints_move_along,
     matrix_maps_back,
+    unique_keypoints_move_along,
     twins_change_places,
     boxes_move_along,
     unlabelled_stay,
