@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcreg.contracts import Codec
+from dlcreg.contracts import Codec, CompletingCodec
 from dlcreg.structures import Instances
+from dlcreg.testing.completing import COMPLETING, as_poses
 from dlcreg.testing.devices import stays_there, to_meta
 from dlcreg.testing.results import fail
-from dlcreg.testing.round_trips import ROUND_TRIPS
+from dlcreg.testing.round_trips import ROUND_TRIPS, finding
 from dlcreg.testing.samples import cloned, difference, ideal_outputs, labels, poses, slices
 from dlcreg.testing.subject import INFO, Subject
 
@@ -61,7 +62,7 @@ def targets_fit(subject: Subject) -> str:
 
 def poses_fit(subject: Subject) -> str:
     """It decodes the outputs of an untrained model, too, to sound poses of the right shapes."""
-    codec = subject.build()
+    codec = finding(subject)
     size = subject.options.size
     outputs = ideal_outputs(subject, codec.encode(labels(poses(size)), size))
     noise = {name: torch.randn_like(value) for name, value in outputs.items()}
@@ -140,13 +141,17 @@ def batch_independent(subject: Subject) -> str:
     instances = labels(poses(size))
     together = codec.encode(instances, size)
     outputs = ideal_outputs(subject, together)
-    decoded = codec.decode(outputs, size)
+    decoded = _decoded(codec, outputs, instances, size)
     for i in range(len(instances.valid)):
         one = slice(i, i + 1)
         alone = codec.encode(slices(instances, one), size)
         tried = (
             ("encodes", _weighted(alone), slices(_weighted(together), one)),
-            ("decodes", codec.decode(slices(outputs, one), size).keypoints, decoded.keypoints[one]),
+            (
+                "decodes",
+                _decoded(codec, slices(outputs, one), slices(instances, one), size),
+                slices(decoded, one),
+            ),
         )
         for what, first, second in tried:
             apart, place = difference(first, second)
@@ -168,11 +173,11 @@ def stateless(subject: Subject) -> str:
     before = pickle.dumps(vars(codec))
     targets = codec.encode(first, size)
     outputs = ideal_outputs(subject, targets)
-    found = codec.decode(outputs, size)
-    codec.decode(ideal_outputs(subject, codec.encode(other, (96, 64))), (96, 64))
+    found = _decoded(codec, outputs, first, size)
+    _decoded(codec, ideal_outputs(subject, codec.encode(other, (96, 64))), other, (96, 64))
     apart, place = difference(
         (_weighted(targets), found),
-        (_weighted(codec.encode(first, size)), codec.decode(outputs, size)),
+        (_weighted(codec.encode(first, size)), _decoded(codec, outputs, first, size)),
     )
     if apart or pickle.dumps(vars(codec)) != before:
         fail(
@@ -191,7 +196,8 @@ def follows_device(subject: Subject) -> str:
     instances = labels(poses(size))
     outputs = ideal_outputs(subject, codec.encode(instances, size))
     stays_there("encode", lambda: codec.encode(to_meta(instances), size))
-    stays_there("decode", lambda: codec.decode(to_meta(outputs), size))
+    there = to_meta(instances)
+    stays_there("decode", lambda: _decoded(codec, to_meta(outputs), there, size))
     return "on whatever device the inputs lie"
 
 
@@ -203,12 +209,19 @@ def input_unchanged(subject: Subject) -> str:
     kept = cloned(instances)
     outputs = ideal_outputs(subject, codec.encode(instances, size))
     outputs_kept = cloned(outputs)
-    codec.decode(outputs, size)
+    _decoded(codec, outputs, instances, size)
     apart, place = difference((instances, outputs), (kept, outputs_kept))
     if apart:
         what = "labels" if difference(instances, kept)[0] else "outputs"
         fail(f"changes its {what} ({place})", "that they are left as they are", "Clone first")
     return "labels and outputs are left as they are"
+
+
+def _decoded(codec: Codec, outputs: Any, instances: Instances, size: Any) -> Any:
+    """Return the keypoints that outputs decode to, or what they add to the poses of the labels."""
+    if isinstance(codec, CompletingCodec):
+        return codec.complete(as_poses(instances), outputs, size)
+    return codec.decode(outputs, size).keypoints
 
 
 def _weighted(targets: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,6 +253,7 @@ CHECKS = (
     targets_fit,
     poses_fit,
     *ROUND_TRIPS,
+    *COMPLETING,
     ignores_unlabelled,
     ignores_padding,
     batch_independent,

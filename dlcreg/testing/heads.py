@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dlcreg.contracts import Head, Size
 from dlcreg.structures import Instances, Poses
+from dlcreg.testing.completing import animals, as_poses, disagreement
 from dlcreg.testing.modules import MODULE_CHECKS, inputs_of, run
 from dlcreg.testing.results import fail, skip
 from dlcreg.testing.samples import feature_maps, labels, poses
@@ -40,7 +41,8 @@ def outputs_fit_codec(subject: Subject) -> str:
     """It returns a tensor by name for each output of its codec, of the right channels."""
     head: Head = subject.built
     outputs = run(head, inputs_of(subject))
-    wanted = head.codec.output_channels(INFO.num_keypoints)
+    count = head.num_keypoints or INFO.num_keypoints
+    wanted = head.codec.output_channels(count)
     if not isinstance(outputs, dict) or not all(isinstance(v, Tensor) for v in outputs.values()):
         fail(f"returns {type(outputs).__name__}", "a dict of tensors by name", "See Head.forward")
     for name, channels in wanted.items():
@@ -53,7 +55,7 @@ def outputs_fit_codec(subject: Subject) -> str:
         if outputs[name].dim() < 2 or outputs[name].shape[1] != channels:
             fail(
                 f"gives {name!r} the shape {tuple(outputs[name].shape)}",
-                f"(B, {channels}, ...), as its codec asks for {INFO.num_keypoints} keypoints",
+                f"(B, {channels}, ...), as its codec asks for {count} keypoints",
                 "Take the number from codec.output_channels(num_keypoints)",
             )
     return ", ".join(f"{name} {tuple(value.shape)}" for name, value in outputs.items())
@@ -63,7 +65,7 @@ def targets_fit_losses(subject: Subject) -> str:
     """Each loss gets a target of the shape that it takes for the head's output."""
     head: Head = subject.built
     outputs = run(head, inputs_of(subject))
-    targets = head.codec.encode(_labels(subject), subject.options.size)
+    targets = head.targets(_labels(subject), subject.options.size)
     for name, loss in head.losses.items():
         if name not in outputs:
             skip(f"it gives no {name!r}, see 'outputs_fit_codec'")
@@ -81,10 +83,10 @@ def targets_fit_losses(subject: Subject) -> str:
 
 
 def predicts(subject: Subject) -> str:
-    """`predict` gives poses (B, N, K, 2), also of one image of an odd size."""
+    """It gives or completes poses (B, N, K, 2), also of one image of an odd size."""
     for images, size in zip((2, 1), _sizes(subject)):
-        with torch.no_grad():
-            found: Poses = subject.built.predict(inputs_of(subject, images, size), size)
+        instances = labels(poses(size, images, margin=8))
+        found = _found(subject.built, inputs_of(subject, images, size), size, instances)
         b, n, k = found.scores.shape
         if (b, k) != (images, INFO.num_keypoints) or found.keypoints.shape != (b, n, k, 2):
             fail(
@@ -117,14 +119,9 @@ def finite_loss(subject: Subject) -> str:
 def ignores_unlabelled(subject: Subject) -> str:
     """Keypoints without a label give no gradient, whatever their coordinates are."""
     instances = _labels(subject)
-    visibility = instances.visibility.clone()
-    visibility[:, :, 1:] = 0
-    known = (visibility > 0)[..., None]
-    results = []
-    for junk in (0.0, 1e4, float("nan")):
-        keypoints = torch.where(known, instances.keypoints, torch.tensor(junk))
-        spoilt = replace(instances, keypoints=keypoints, visibility=visibility)
-        results.append(_gradients(subject, spoilt))
+    results = [
+        _gradients(subject, _unlabelled(instances, 1, junk)) for junk in (0.0, 1e4, float("nan"))
+    ]
     for other in results[1:]:
         for name, gradient in results[0].items():
             if not torch.allclose(gradient, other[name], rtol=1e-4, atol=1e-9):
@@ -133,8 +130,7 @@ def ignores_unlabelled(subject: Subject) -> str:
                     "no difference, even for NaN there",
                     "Leave them out by their weight in codec and loss",
                 )
-    empty = replace(instances, visibility=torch.zeros_like(visibility))
-    for name, gradient in _gradients(subject, empty).items():
+    for name, gradient in _gradients(subject, _unlabelled(instances, 0, 0.0)).items():
         if not (gradient == 0).all():
             fail(
                 f"gets a {name} from images without a single label",
@@ -142,6 +138,25 @@ def ignores_unlabelled(subject: Subject) -> str:
                 "Multiply each element of the loss by its weight",
             )
     return "no gradient from keypoints without a label"
+
+
+def _unlabelled(instances: Instances, kept: int, junk: float) -> Instances:
+    """Return labels of the first few keypoints alone, of unique body parts likewise.
+
+    Args:
+        instances: labels of all of them.
+        kept: how many keep their label.
+        junk: the coordinates of the others.
+    """
+    visibility = instances.visibility.clone()
+    visibility[:, :, kept:] = 0
+    known = (visibility > 0)[..., None]
+    return replace(
+        instances,
+        keypoints=torch.where(known, instances.keypoints, torch.tensor(junk)),
+        visibility=visibility,
+        unique=instances.unique and _unlabelled(instances.unique, kept, junk),
+    )
 
 
 def _gradients(subject: Subject, instances: Instances) -> dict[str, Tensor]:
@@ -164,7 +179,7 @@ def _total(losses: dict[str, Tensor]) -> Tensor:
 
 
 def overfits(subject: Subject) -> str:
-    """On feature maps that learn, too, it learns to predict the keypoints of two images."""
+    """On feature maps that learn, too, it learns to say of two images what their labels say."""
     kept = _trained(subject)
     limit = max(_LEARNT, subject.options.tolerance)
     if not kept["error"] <= limit:
@@ -188,8 +203,8 @@ def bfloat16_pixels(subject: Subject) -> str:
         skip("it has learnt nothing that could be compared, see 'overfits'")
     head, features = kept["head"], kept["features"]
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        found = head.predict(features, subject.options.size).keypoints
-    moved = float((found - kept["found"]).norm(dim=-1).max())
+        found = _found(head, features, subject.options.size, kept["instances"])
+    moved = _moved(found, kept["found"])
     if not moved <= 1.0:
         fail(
             f"predicts keypoints {moved:.3g} px away under bfloat16",
@@ -197,6 +212,34 @@ def bfloat16_pixels(subject: Subject) -> str:
             "Compute coordinates, sums and exponentials in float32 (x.float())",
         )
     return f"moved by at most {moved:.2g} px"
+
+
+def _found(head: Head, features: tuple[Tensor, ...], size: Size, instances: Instances) -> Poses:
+    """Return what a head predicts; of one that completes poses, what it adds to those of labels."""
+    with torch.no_grad():
+        if not head.completes:
+            return head.predict(features, size)
+        outputs = {name: value.float() for name, value in head(features).items()}
+        return head.complete(as_poses(instances), outputs, size)
+
+
+def _error(head: Head, found: Poses, instances: Instances) -> float:
+    """Return by how many pixels predictions are beside the labels."""
+    if head.completes:
+        return disagreement(found, instances)
+    offsets = (found.keypoints[:, :, None] - instances.keypoints[:, None]).norm(dim=-1)
+    return float(offsets.amin(dim=1).mean())
+
+
+def _moved(found: Poses, other: Poses) -> float:
+    """Return by how many pixels predictions differ; infinitely where an animal is another one."""
+    who, before = found.identities, other.identities
+    if who is not None and before is not None and not torch.equal(who, before):
+        return float("inf")
+    moves = (found.keypoints - other.keypoints).norm(dim=-1)
+    if found.unique is not None and other.unique is not None:
+        return max(float(moves.max()), _moved(found.unique, other.unique))
+    return float(moves.max())
 
 
 def _trained(subject: Subject) -> dict[str, Any]:
@@ -210,7 +253,7 @@ def _trained(subject: Subject) -> dict[str, Any]:
         size = subject.options.size
         features = feature_maps(*subject.features, size)
         features = tuple(f.requires_grad_() for f in features)
-        instances = _labels(subject)
+        instances = animals(size, 2) if head.completes else _labels(subject)
         trained = [p for p in head.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam([*trained, *features], lr=0.02)
         values = []
@@ -225,11 +268,15 @@ def _trained(subject: Subject) -> dict[str, Any]:
             for _ in range(_SETTLING):
                 head(features)
             head.eval()
-            found = head.predict(features, size).keypoints
-        offsets = (found[:, :, None] - instances.keypoints[:, None]).norm(dim=-1)
-        error = float(offsets.amin(dim=1).mean())
+            found = _found(head, features, size, instances)
         subject.kept["trained"] = dict(
-            head=head, features=features, found=found, error=error, first=values[0], last=values[-1]
+            head=head,
+            features=features,
+            instances=instances,
+            found=found,
+            error=_error(head, found, instances),
+            first=values[0],
+            last=values[-1],
         )
     return subject.kept["trained"]  # type: ignore[no-any-return]
 

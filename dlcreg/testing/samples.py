@@ -17,7 +17,7 @@ from dlcreg.testing.subject import INFO, Subject
 def labels(
     keypoints: Tensor, visibility: Tensor | None = None, valid: Tensor | None = None
 ) -> Instances:
-    """Return the labels of a batch.
+    """Return the labels of a batch, with unique body parts about the keypoints of the first animal.
 
     Args:
         keypoints: float ``(B, N, K, 2)``, pixels.
@@ -30,6 +30,12 @@ def labels(
     if valid is None:
         valid = torch.ones(b, n, dtype=torch.bool)
     low, high = keypoints.nan_to_num().amin(dim=2), keypoints.nan_to_num().amax(dim=2)
+    unique = None
+    if k == INFO.num_keypoints and n:
+        count = len(INFO.unique.keypoint_names) if INFO.unique else 0
+        first = valid[:, :1].clone()
+        unique = labels(keypoints[:, :1, :count].clone(), visibility[:, :1, :count].clone(), first)
+        unique.ids = torch.full_like(unique.ids, -1)
     return Instances(
         keypoints=keypoints,
         visibility=visibility,
@@ -37,6 +43,7 @@ def labels(
         areas=(high - low).prod(dim=-1),
         valid=valid,
         ids=torch.arange(n).expand(b, n).clone(),
+        unique=unique,
     )
 
 

@@ -136,7 +136,7 @@ class Subject:
     def config(self) -> dict[str, Any]:
         """The part as a config writes it, with what the kit chooses for required parameters."""
         written = {**self.options.arguments, "type": self.part}
-        if self.kind == "heads":
+        if self.kind == "heads" and "codec" in self.parameters:
             written.setdefault("codec", {"type": "GaussianHeatmap"})
             if "losses" in self.parameters and "losses" not in written:
                 codec = construct(CODECS, written["codec"], self.context)

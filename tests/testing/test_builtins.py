@@ -24,6 +24,12 @@ SIMCC = dict(
     hidden=32,
     key_width=16,
 )
+WHO = dict(type="IdentityMaps", radius=6.0)
+UNIQUE = dict(
+    type="HeatmapHead",
+    codec=GAUSSIAN,
+    losses=dict(heatmap=dict(type="MSELoss"), locref=dict(type="MSELoss")),
+)
 AFFINE = dict(rotation=30, scale=(0.8, 1.3), translate=0.1, shear=5)
 ALBUMENTATIONS = [
     dict(type="HorizontalFlip"),
@@ -67,9 +73,16 @@ PARTS = [
     ("heads", "RTMCCHead", dict(arguments=SIMCC)),
     ("heads", "TokenPoseHead", dict(arguments=TOKENS)),
     ("heads", "TokenPoseHead", dict(arguments=dict(TOKENS, map_width=32, codec=GAUSSIAN))),
+    (
+        "heads",
+        "HeatmapHead",
+        dict(arguments=dict(codec=WHO, losses=dict(identity=SCORES["heatmap"]))),
+    ),
+    ("heads", "UniqueKeypointsHead", dict(arguments=dict(head=UNIQUE))),
     ("codecs", "GaussianHeatmap"),
     ("codecs", "GaussianHeatmap", dict(arguments=dict(locref_std=7.2801, anchor="deeplabcut"))),
     ("codecs", "PlateauHeatmap"),
+    ("codecs", "IdentityMaps", dict(arguments=dict(radius=6.0))),
     ("codecs", "PartAffinityFields", dict(context=dict(num_individuals=2), arguments=PAIRS)),
     ("codecs", "PartAffinityFields", dict(arguments=dict(graph="skeleton", anchor="centre"))),
     ("codecs", "SimCC"),
