@@ -46,6 +46,8 @@ class HRNet(Backbone):
         stages: how many stages there are. Each but the first adds a branch; TransPose and
             TokenPose take the features of 3 stages, or of stem and layer1 alone (1: one map of 256
             channels).
+        full_fusion: the last fusion makes every branch even where branch 0 alone is returned, for
+            weights of timm and DeepLabCut, which have its parameters. No gradient reaches those.
 
     Raises:
         CheckpointError: the weights cannot be found or do not fit.
@@ -59,6 +61,7 @@ class HRNet(Backbone):
         frozen_stages: int = 0,
         norm_eval: bool = False,
         stages: Literal[1, 2, 3, 4] = 4,
+        full_fusion: bool = False,
     ) -> None:
         super().__init__()
         if width < 1:
@@ -83,9 +86,9 @@ class HRNet(Backbone):
         self.stages = stages
         for number in range(2, stages + 1):
             before = widths[: number - 1] if number > 2 else [4 * _STEM]
-            last = 1 if number == stages and self.out_indices == (0,) else None
+            alone = number == stages and self.out_indices == (0,) and not full_fusion
             setattr(self, f"transition{number - 1}", _transition(before, widths[:number]))
-            setattr(self, f"stage{number}", _stage(widths[:number], _MODULES[number - 2], last))
+            setattr(self, f"stage{number}", _stage(widths[:number], _MODULES[number - 2], alone))
 
         self.out_channels = tuple(widths[i] for i in self.out_indices)
         self.out_strides = tuple(_STRIDES[i] for i in self.out_indices)
@@ -209,9 +212,9 @@ def _halving(in_channels: int, out_channels: int, relu: bool = True) -> nn.Seque
     return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)
 
 
-def _stage(widths: Sequence[int], modules: int, last: int | None = None) -> nn.Sequential:
-    """Return a stage; its last module makes the `last` finest branches, or all."""
-    outputs = [len(widths)] * (modules - 1) + [last or len(widths)]
+def _stage(widths: Sequence[int], modules: int, alone: bool) -> nn.Sequential:
+    """Return a stage; its last module makes the finest branch `alone`, or all."""
+    outputs = [len(widths)] * (modules - 1) + [1 if alone else len(widths)]
     return nn.Sequential(*(HRModule(widths, count) for count in outputs))
 
 

@@ -1,4 +1,4 @@
-"""TokenPose (Li et al., 2021) for persons."""
+"""TokenPose (Li et al., 2021) for persons, and DeepLabCut's AnimalTokenPose."""
 
 from __future__ import annotations
 
@@ -76,6 +76,27 @@ _IN_ONE = {
 _APART = {"pre_feature.": "backbone.", "transformer.": "head."}
 
 
+def _animaltokenpose() -> Published:
+    """As DeepLabCut 3.0 builds it: layers 3 channels wide, and positions not repeated at first."""
+    backbone = {"type": "HRNet", "width": 32, "norm_eval": True, "full_fusion": True}
+    model = {
+        "type": "PoseModel",
+        "backbone": backbone,
+        "head": {
+            "type": "TokenPoseHead",
+            "patch_size": (4, 4),
+            "depth": (6, 6, 6),
+            "mlp_width": 3,
+            "repeat_positions": (False, True, True),
+            "map_width": None,
+            "codec": {"type": "PlateauHeatmap", "locref_std": None},
+            "losses": {"heatmap": {"type": "BCELoss"}},
+        },
+    }
+    prefixes = {"backbone.model.": "backbone.", "neck.": "head.", "heads.bodypart.": "head."}
+    return Published((256, 256), model, prefixes, num_keypoints=12, flip_pairs=(), **_TOKENS)
+
+
 def _hrnet(width: int, stages: int) -> dict[str, Any]:
     return {"type": "HRNet", "width": width, "stages": stages}
 
@@ -97,5 +118,6 @@ MODELS = {
     "tokenpose_l_d24_384x288": _tokenpose(
         (384, 288), _hrnet(48, 3), _APART, patch_size=(6, 4), **_LARGE
     ),
+    "dlc_animaltokenpose_base": _animaltokenpose(),
 }
 """By name."""

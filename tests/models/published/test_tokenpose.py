@@ -17,6 +17,7 @@ PARAMETERS = {
     "tokenpose_b_256x192": (13_514_368, 13_465_216),
     "tokenpose_l_d24_256x192": (27_531_552, 27_482_400),
     "tokenpose_l_d24_384x288": (29_863_968, 29_808_672),
+    "dlc_animaltokenpose_base": (34_515_766, 34_466_614),
 }
 WITH_OUTPUTS = [name for name in PARAMETERS if name != "tokenpose_l_d24_384x288"]
 
@@ -38,6 +39,13 @@ def test_the_numbers_of_parameters_are_the_published_ones(name):
     counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
     total, trained = sum(n for n, _ in counts), sum(n for n, learns in counts if learns)
     assert (total, trained) == PARAMETERS[name]
+
+
+def test_the_parts_of_animaltokenpose_have_the_original_s_numbers_of_parameters():
+    with torch.device("meta"):
+        model = load_published("dlc_animaltokenpose_base", None)
+    backbone, head = (sum(p.numel() for p in m.parameters()) for m in (model.backbone, model.head))
+    assert (backbone, head) == (29_305_536, 2_845_686 + 2_364_544)
 
 
 def test_all_published_models_are_counted():
