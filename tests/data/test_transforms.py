@@ -238,6 +238,39 @@ def test_a_box_is_widened_to_the_aspect_as_in_the_original_hrnet(shared):
         np.testing.assert_allclose(matrix[:, :2] @ centre + matrix[:, 2], [96, 128], atol=1e-4)
 
 
+def box_around(centre, scale) -> Sample:
+    """A sample with the box whose centre and scale the DARK pipeline gives in its own way."""
+    width, height = scale * 200 / 1.25
+    sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
+    sample.instances.boxes[0] = [*(centre - [(width - 1) / 2, (height - 1) / 2]), width, height]
+    return sample
+
+
+@pytest.mark.parametrize("case", range(3))
+def test_the_instance_crop_by_corners_agrees_with_the_original_transpose(shared, case):
+    arrays = np.load(shared / "golden" / "out" / "codec_transpose_dark.npz")
+    animal, degrees, size = [(0, 0, (256, 192)), (0, -33, (256, 192)), (1, 71, (64, 48))][case]
+    sample = box_around(arrays["in/center"][animal], arrays["in/scale"][animal])
+    steps = [CropInstance(size, align="corners"), Affine(rotation=(degrees, degrees))]
+    matrix = Pipeline(steps)(sample, np.random.default_rng(0)).matrix  # of the crop to the image
+    theirs = arrays["out/affine_cases"][case]
+    if case < 2:  # of the image to the crop
+        theirs = cv2.invertAffineTransform(theirs)
+    np.testing.assert_allclose(matrix, theirs, atol=2e-4)
+
+
+def test_a_box_is_widened_to_the_aspect_as_in_the_original_transpose(shared):
+    arrays = np.load(shared / "golden" / "out" / "codec_transpose_dark.npz")
+    cases = zip(*(arrays[key] for key in BOX_CASES), strict=True)
+    for box, centre, scale in cases:
+        sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
+        sample.instances.boxes[0] = box
+        crop = CropInstance((256, 192), align="corners")
+        matrix = crop.warp((480, 640), sample.instances, np.random.default_rng(0)).matrix
+        np.testing.assert_allclose((191 / matrix[0, 0] + 1) / 200, scale[0], rtol=1e-6)
+        np.testing.assert_allclose(matrix[:, :2] @ centre + matrix[:, 2], [95.5, 127.5], atol=1e-4)
+
+
 def test_areas_and_boxes_follow():
     sample = sample_of(np.zeros((*SIZE, 3), np.uint8), [[10, 20], [50, 40]])
     result = Resize(scale=2.0)(sample, np.random.default_rng(0))

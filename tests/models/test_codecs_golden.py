@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from dlcreg.data.transforms.geometric import CropInstance
 from dlcreg.models.codecs.dark import DarkHeatmap
 from dlcreg.models.codecs.gaussian import GaussianHeatmap
+from dlcreg.models.codecs.maps import find_peaks, peak_centres
 from dlcreg.models.codecs.msra import MSRAHeatmap
 from dlcreg.models.codecs.plateau import PlateauHeatmap
+from dlcreg.structures import Instances
 
 SIZES = [("256x192", (256, 192), 2.0), ("384x288", (384, 288), 3.0)]
 TWINS = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
@@ -70,6 +74,29 @@ def test_dark_decodes_as_transpose_does(arrays):
     cells = poses.keypoints[:, 0] * torch.tensor([47 / 191, 63 / 255])
     assert distance(cells, file["out/final_preds_heatmap"]) < 1e-4
     assert distance(poses.scores[:, 0], file["out/maxvals"][..., 0]) == 0
+
+
+def test_dark_comes_back_to_the_image_as_transpose_does(arrays):
+    file = arrays("codec_transpose_dark")
+    poses = DarkHeatmap(square_cells=True, stride=4).decode(
+        {"heatmap": torch.tensor(file["in/heatmaps"])}
+    )
+    matrices = []
+    for centre, scale in zip(file["in/center"], file["in/scale"], strict=True):
+        width, height = scale * 200 / 1.25
+        box = np.array([[*(centre - [(width - 1) / 2, (height - 1) / 2]), width, height]])
+        animal = Instances(None, None, box, None, np.ones(1, bool), None)
+        warp = CropInstance((256, 192), align="corners").warp((480, 640), animal, None)
+        matrices.append(cv2.invertAffineTransform(warp.matrix))
+    image = poses.to_image(torch.tensor(np.stack(matrices)))
+    assert distance(image.keypoints[:, 0], file["out/final_preds_image"]) < 1e-3
+
+
+def test_dark_peaks_are_transpose_s_highest_cells(arrays):
+    file = arrays("codec_transpose_dark")
+    peaks = find_peaks(torch.tensor(file["in/heatmaps"]))
+    cells = peak_centres(peaks, torch.float32) * (peaks.value > 0)[..., None]
+    assert distance(cells, file["out/argmax"]) == 0
 
 
 def test_dark_flips_without_a_shift(arrays):

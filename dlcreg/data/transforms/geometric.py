@@ -139,6 +139,9 @@ class CropInstance(GeometricTransform):
         padding: how much larger than the box the cropped area is.
         border: what fills the area outside the image.
         fill: grey value of a constant border.
+        align: what of the padded box comes to lie on the same of the crop: its sides, from 0 to
+            width (``sides``), or the centres of its corner pixels, from 0 to width - 1
+            (``corners``), as in the code of DARK, TransPose and TokenPose.
     """
 
     def __init__(
@@ -147,9 +150,13 @@ class CropInstance(GeometricTransform):
         padding: float = 1.25,
         border: Border = "constant",
         fill: int = 0,
+        align: Literal["sides", "corners"] = "sides",
     ) -> None:
         self.size, self.padding = size_of(size), float(padding)
         self.border, self.fill = border, fill
+        if align not in ("sides", "corners"):
+            raise ValueError(f"align must be 'sides' or 'corners', not {align!r}")
+        self.align = align
         if self.padding <= 0:
             raise ValueError(f"padding must be positive, not {padding}")
 
@@ -158,11 +165,12 @@ class CropInstance(GeometricTransform):
         height, width = self.size
         x, y, w, h = map(float, instances.boxes[0]) if len(instances) else (0, 0, *size[::-1])
         side = max(w, h * width / height, 1.0) * self.padding  # in x, after widening
-        scale = width / side
+        less = 1 if self.align == "corners" else 0
+        scale = (width - less) / max(side - less, 1.0)
         matrix = np.array(
             [
-                [scale, 0, width / 2 - scale * (x + w / 2)],
-                [0, scale, height / 2 - scale * (y + h / 2)],
+                [scale, 0, (width - less) / 2 - scale * (x + (w - less) / 2)],
+                [0, scale, (height - less) / 2 - scale * (y + (h - less) / 2)],
             ]
         )
         return Warp(matrix, self.size, self.border, self.fill)

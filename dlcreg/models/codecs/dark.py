@@ -29,6 +29,9 @@ class DarkHeatmap(Codec):
     Args:
         sigma: standard deviation in cells; the originals take 2 for maps of 64x48, 3 for 96x72.
         kernel: width in cells of the smoothing before decoding, odd.
+        square_cells: cells are as high as they are wide, and the middle of the map lies on that of
+            the image: as the originals have it, whose cells at the top and the bottom of a crop of
+            256x192 lie half a pixel beyond it.
         unlabelled: a map in which no animal has a label gives no gradient (``ignore``), or is
             learnt as empty (``background``).
         stride: pixels for each cell; None: the head says it.
@@ -38,6 +41,7 @@ class DarkHeatmap(Codec):
         self,
         sigma: float = 2.0,
         kernel: int = 11,
+        square_cells: bool = False,
         unlabelled: Literal["ignore", "background"] = "ignore",
         stride: float | None = None,
     ) -> None:
@@ -47,6 +51,7 @@ class DarkHeatmap(Codec):
             raise ValueError(f"kernel must be odd and at least 3 cells, not {kernel}")
         self.sigma = sigma
         self.kernel = kernel
+        self.square_cells = square_cells
         self.unlabelled = unlabelled
 
     def output_channels(self, num_keypoints: int) -> dict[str, int]:
@@ -59,10 +64,8 @@ class DarkHeatmap(Codec):
         A keypoint further than 3 sigma outside the map counts as not labelled.
         """
         height, width = self.map_size(size)
-        scale = instances.keypoints.new_tensor(
-            [max(width - 1, 1) / max(size[1] - 1, 1), max(height - 1, 1) / max(size[0] - 1, 1)]
-        )
-        positions = instances.keypoints * scale
+        step, first = self._cells((height, width), size, instances.keypoints)
+        positions = (instances.keypoints - first) / step
         reach = 3 * self.sigma
         edge = positions.new_tensor([width, height]) + reach
         inside = ((positions > -reach - 1) & (positions < edge)).all(dim=-1)
@@ -79,14 +82,22 @@ class DarkHeatmap(Codec):
         cells = torch.where(peaks.value[..., None] > 0, cells, torch.zeros_like(cells))
         height, width = heatmap.shape[-2:]
         stride = self._known_stride()
-        scale = cells.new_tensor(
-            [(width * stride - 1) / max(width - 1, 1), (height * stride - 1) / max(height - 1, 1)]
-        )
-        return maps.single_pose(cells * scale, peaks.value)
+        covered = height * stride, width * stride
+        step, first = self._cells((height, width), covered, cells)
+        return maps.single_pose(cells * step + first, peaks.value)
 
     def flip(self, outputs: Mapping[str, Tensor], flip_index: Tensor) -> dict[str, Tensor]:
         """Return the outputs of a mirrored input as of the input; exact."""
         return {"heatmap": mirror(outputs["heatmap"], flip_index)}
+
+    def _cells(self, cells: Size, size: tuple[float, float], like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pixels from cell to cell, and the pixel of cell 0, each as x, y."""
+        down, across = (max(s - 1, 1) / max(c - 1, 1) for s, c in zip(size, cells, strict=True))
+        first = 0.0
+        if self.square_cells:
+            down = across
+            first = (size[0] - 1 - down * (cells[0] - 1)) / 2
+        return like.new_tensor([across, down]), like.new_tensor([0.0, first])
 
 
 def smooth(heatmap: Tensor, kernel: int) -> Tensor:

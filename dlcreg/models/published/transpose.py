@@ -28,7 +28,7 @@ def _transpose(
         "head": {
             "type": "HeatmapHead",
             "deconv_channels": deconv_channels,
-            "codec": {"type": "DarkHeatmap", "sigma": 2.0},
+            "codec": {"type": "DarkHeatmap", "sigma": 2.0, "square_cells": True},
             "losses": {"heatmap": {"type": "MSELoss", "weight": 0.5, "reduction": "mean"}},
         },
     }

@@ -63,8 +63,9 @@ def test_present_does_not_shrink_with_missing_labels_and_mean_does():
     assert MSELoss(reduction="mean")(output, target, weight).item() == 0.25
 
 
-def test_hrnet_s_losses_have_the_original_s_values(arrays):
-    file = arrays("codec_hrnet")
+@pytest.mark.parametrize("name", ["codec_hrnet", "codec_transpose_dark"])
+def test_hrnet_s_losses_have_the_original_s_values(arrays, name):
+    file = arrays(name)
     output, target = (torch.tensor(file[f"in/loss_{key}"]) for key in ("pred", "target"))
     weight = torch.tensor(file["in/loss_weight"])[..., None]
     mse, ohkm = MSELoss(weight=0.5, reduction="mean"), OHKMLoss(weight=0.5, top_k=8)
