@@ -92,7 +92,10 @@ def _model(
     tree = read_config(state["config"], options, project=project)
     check_recorded(state, tree.data, str(source))
     info = DatasetInfo(**state["info"])
-    model = build_model(tree, pretrained=False, **info.wiring())
+    wired = info.wiring()
+    if state.get("input_size"):  # some parts are made for the size that the training had
+        wired["input_size"] = tuple(state["input_size"])
+    model = build_model(tree, pretrained=False, **wired)
     checkpoints.load_weights(model, checkpoints.weights_of(state), str(source))
     return tree, info, model
 
