@@ -41,6 +41,8 @@ TORCHVISION = [
     dict(type="RandomRotation", degrees=20),
     dict(type="ColorJitter", brightness=0.3),
 ]
+STAGES = dict(doubled=False, num_stages=2, feature_channels=8)
+PYTORCH = dict(engine="pytorch", num_stages=1, num_deconvs=1, feature_channels=8)
 ONE_MAP = dict(context=dict(in_channels=(8,), in_strides=(8,)))
 MODEL = dict(
     backbone=dict(type="ResNet", depth=18),
@@ -55,6 +57,7 @@ TOKENS = dict(patch_size=(2, 3), dim=16, depth=(1, 1), num_heads=2, map_width=No
 
 PARTS = [
     ("backbones", "ResNet", dict(arguments=dict(depth=18, out_indices=(0, 1, 2, 3)))),
+    ("backbones", "ResNet", dict(arguments=dict(depth=18, strided_block="last"))),
     ("backbones", "HRNet", dict(arguments=dict(width=4))),
     ("backbones", "CSPNeXt", dict(arguments=dict(deepen_factor=0.1, widen_factor=0.125))),
     (
@@ -63,6 +66,8 @@ PARTS = [
         dict(arguments=dict(deepen_factor=0.34, widen_factor=0.07, out_indices=(1, 2))),
     ),
     ("backbones", "IdentityBackbone"),
+    ("backbones", "DLCRNet", dict(arguments=dict(depth=18, upsampled_channels=16))),
+    ("backbones", "DLCRNet", dict(arguments=dict(depth=18, engine="pytorch"))),
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
     ("necks", "TransformerNeck", dict(arguments=dict(channels=16, hidden_channels=32), **ONE_MAP)),
@@ -79,6 +84,9 @@ PARTS = [
         dict(arguments=dict(codec=WHO, losses=dict(identity=SCORES["heatmap"]))),
     ),
     ("heads", "UniqueKeypointsHead", dict(arguments=dict(head=UNIQUE))),
+    ("heads", "DeconvHead", dict(arguments=dict(codec=PLATEAU, losses=SCORES, keep_edges=True))),
+    ("heads", "DLCRNetHead", dict(arguments=dict(codec=FIELDS, losses=LIMBS, **STAGES), steps=150)),
+    ("heads", "DLCRNetHead", dict(arguments=dict(codec=PLATEAU, losses=SCORES, **PYTORCH))),
     ("codecs", "GaussianHeatmap"),
     ("codecs", "GaussianHeatmap", dict(arguments=dict(locref_std=7.2801, anchor="deeplabcut"))),
     ("codecs", "PlateauHeatmap"),

@@ -20,3 +20,8 @@ def fix_statistics(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, _BatchNorm):
             part.eval()
+
+
+def freeze_norms(module: nn.Module) -> None:
+    """Keep weights and statistics of every batch normalisation in `module` as they are."""
+    freeze(part for part in module.modules() if isinstance(part, _BatchNorm))

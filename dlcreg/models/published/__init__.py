@@ -19,17 +19,28 @@ from torch import Tensor
 from dlcreg.contracts import Codec, Loss
 from dlcreg.errors import CheckpointError, ConfigError
 from dlcreg.models.pose_model import PoseModel
-from dlcreg.models.published import rtmpose, tokenpose, top_down, transpose
+from dlcreg.models.published import (
+    deeplabcut,
+    deeplabcut_paf,
+    dlcrnet,
+    rtmpose,
+    tokenpose,
+    top_down,
+    transpose,
+)
 from dlcreg.models.published.entry import Published
 from dlcreg.models.weights import load_state, read_state
 from dlcreg.registry import MODELS
 from dlcreg.wiring import construct
 
 PUBLISHED: dict[str, Published] = {
-    **top_down.MODELS,
+    **deeplabcut.MODELS,
+    **deeplabcut_paf.MODELS,
+    **dlcrnet.MODELS,
     **rtmpose.MODELS,
-    **transpose.MODELS,
     **tokenpose.MODELS,
+    **top_down.MODELS,
+    **transpose.MODELS,
 }
 """All published models by name."""
 
