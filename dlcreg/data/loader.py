@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from dlcreg.contracts import Dataset
 from dlcreg.data.batching import collate
+from dlcreg.data.transforms.adapt import as_pipeline
 from dlcreg.errors import DataError, DlcregError
 from dlcreg.structures import Batch
 
@@ -70,11 +72,28 @@ class EpochLoader:
         )
         self._plan = _Plan()
         self._loader: DataLoader | None = None
+        self._views = {0: dataset}  # by the first epoch that they count for
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
         full, rest = divmod(len(self.dataset), self.batch_size)
         return full + (rest > 0 and not (self.drop_last and full))
+
+    def switch_pipeline(self, epoch: int, transform: Any) -> None:
+        """Let the samples of an epoch, and of all later ones, go through other transforms.
+
+        Args:
+            epoch: the first one with them, counted from 0.
+            transform: see `PoseDataset`.
+
+        Raises:
+            DataError: it is no transform.
+            ConfigError: it is a config that cannot be built.
+        """
+        other = copy.copy(self.dataset)
+        other.pipeline = as_pipeline(transform, self.dataset.info)
+        self._views[epoch] = self.dataset.with_pipeline_of(other)
+        self._loader = None  # its workers know nothing of it
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from batch `start` on.
@@ -84,7 +103,7 @@ class EpochLoader:
         """
         batches = self._batches(epoch)[start:]
         if self.num_workers == 0:
-            source = _Keyed(self.dataset)
+            source = _Keyed(self._views)
             for keys in batches:
                 yield _delivered(_gather(source.__getitems__(keys)), self.pin_memory)
             return
@@ -120,7 +139,7 @@ class EpochLoader:
     def _workers(self) -> DataLoader:
         if self._loader is None:
             self._loader = DataLoader(
-                _Keyed(self.dataset),  # type: ignore[arg-type]
+                _Keyed(self._views),  # type: ignore[arg-type]
                 batch_sampler=self._plan,
                 num_workers=self.num_workers,
                 collate_fn=_gather,
@@ -145,21 +164,26 @@ class _Plan:
 
 
 class _Keyed:
-    """Samples by (epoch, index): a worker that lives long learns the epoch with each batch."""
+    """Samples by (epoch, index): a worker that lives long learns the epoch with each batch.
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+    Args:
+        views: the data set, by the first epoch that its transforms count for; 0 is among them.
+    """
+
+    def __init__(self, views: Mapping[int, Dataset]) -> None:
+        self.views = dict(views)
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.views[0])
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> list[Any]:
         """Return the samples, or the error that one of them met."""
         samples = []
         for epoch, index in keys:
-            self.dataset.set_epoch(epoch)
+            dataset = self.views[max(first for first in self.views if first <= epoch)]
+            dataset.set_epoch(epoch)
             try:
-                samples.append(self.dataset[index])
+                samples.append(dataset[index])
             except DlcregError as error:
                 return [_Failure(error)]
         return samples

@@ -19,8 +19,9 @@ class Schedules:
 
     Schedules with ``by_epoch=True``, mmengine's default, take a step after each epoch; those with
     ``by_epoch=False`` after each update of the weights, so that several batches accumulated into
-    one update count once. ``end`` is the end of the training if not given. A warm-up that is a
-    share of the training (``pct_start``) has two steps at least, so that short trainings have one.
+    one update count once. ``end`` is the end of the training if not given; a negative ``begin``
+    counts from that end, and is the start of a training that is shorter. A warm-up that is a share
+    of the training (``pct_start``) has two steps at least, so that short trainings have one.
 
     Args:
         cfg: configs or built schedulers of mmengine; ``convert_to_iter_based=True`` turns epochs
@@ -52,7 +53,10 @@ class Schedules:
         cfg = dict(item)
         convert = cfg.pop("convert_to_iter_based", False)
         by_epoch = cfg.get("by_epoch", True)
-        cfg.setdefault("end", max_epochs if by_epoch else max_epochs * updates_per_epoch)
+        length = max_epochs if by_epoch else max_epochs * updates_per_epoch
+        cfg.setdefault("end", length)
+        if cfg.get("begin", 0) < 0:
+            cfg["begin"] = max(cfg["begin"] + length, 0)
         if "pct_start" in cfg:
             cfg["pct_start"] = _warm_up(cfg, updates_per_epoch if convert else 1)
         if not convert:

@@ -31,6 +31,7 @@ UNIQUE = dict(
     losses=dict(heatmap=dict(type="MSELoss"), locref=dict(type="MSELoss")),
 )
 AFFINE = dict(rotation=30, scale=(0.8, 1.3), translate=0.1, shear=5)
+HALVES = dict(upper=["nose", 1], lower=["tail"], p=1, min_keypoints=1, min_upper=1)
 ALBUMENTATIONS = [
     dict(type="HorizontalFlip"),
     dict(type="Affine", rotate=(-20, 20)),
@@ -105,6 +106,7 @@ PARTS = [
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80), align="corners"))),
     ("transforms", "Flip"),
     ("transforms", "Flip", dict(arguments=dict(direction="vertical"))),
+    ("transforms", "HalfBody", dict(arguments=HALVES)),
     ("transforms", "Pad", dict(arguments=dict(divisor=64, position="center"))),
     ("transforms", "Resize", dict(arguments=dict(scale=0.6))),
     ("transforms", "Resize", dict(arguments=dict(size=(200, 300)))),
@@ -120,6 +122,7 @@ PARTS = [
     ("hooks", "EMAHook"),
     ("hooks", "EarlyStoppingHook"),
     ("hooks", "LoggerHook"),
+    ("hooks", "PipelineSwitchHook", dict(arguments=dict(switch_epoch=-30, transform=[]))),
     ("models", "PoseModel", dict(arguments=MODEL)),
     ("losses", "MSELoss"),
     ("losses", "BCELoss"),
@@ -129,6 +132,7 @@ PARTS = [
     ("losses", "SpatialCrossEntropyLoss"),
 ]
 EXPECTED = {
+    "transforms/HalfBody": {"boxes_move_along": "another box is what it is for"},
     "codecs/DarkHeatmap": {
         "round_trip_at_borders": "smoothing with zeros around the map bends the blob near a "
         "border, as in the original"
