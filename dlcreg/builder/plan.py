@@ -20,6 +20,7 @@ from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.registry import REGISTRIES
 from dlcreg.schema.annotations import shape_of
 from dlcreg.schema.check import WIRED
+from dlcreg.schema.signature import signature_of
 from dlcreg.solvers.evaluation import check_metrics
 from dlcreg.structures import DatasetInfo, Sample
 from dlcreg.trace import Traced, trace
@@ -101,7 +102,8 @@ class Plan:
                 cfg = self.tree.get(part.path)
                 if part.registry is not REGISTRIES["transforms"] or not isinstance(cfg, Mapping):
                     continue
-                if not any(name in cfg for name in WIRED):  # values of real keypoints
+                # values of real keypoints, or what speaks of them by name
+                if not any(name in cfg for name in WIRED) and not _takes_names(part.cls):
                     wiring = Wiring()
                     wiring.part(part.registry, cfg, part.path, guesses())
                     self.problems += wiring.problems
@@ -300,6 +302,11 @@ def _nothing_to_learn(traced: Traced | None) -> list[Problem]:
         for path, head in heads.items()
         for output in list(head.codec.output_channels(head.num_keypoints or 1))[:1]
     ]
+
+
+def _takes_names(cls: type) -> bool:
+    """Return whether a part is told the names of the keypoints."""
+    return "keypoint_names" in signature_of(cls).parameters
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:

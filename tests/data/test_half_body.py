@@ -91,7 +91,7 @@ def test_it_happens_as_often_as_it_is_told():
 
 def test_halves_may_be_named():
     names = [f"part{index}" for index in range(10)]
-    transform = HalfBody(["part1", 0], ["part9"], keypoint_names=names, num_keypoints=10)
+    transform = HalfBody(["part1", 0], ["part9"], keypoint_names=names)
     assert [half.tolist() for half in transform.halves] == [[1, 0], [9]]
 
 
@@ -110,4 +110,4 @@ def test_halves_may_be_named():
 def test_values_without_sense_are_refused(options, error, text):
     names = ("nose", "eat", "tail")
     with pytest.raises(error, match=text):
-        HalfBody(**{"upper": [0], "lower": [2], **options}, keypoint_names=names, num_keypoints=3)
+        HalfBody(**{"upper": [0], "lower": [2], **options}, keypoint_names=names)

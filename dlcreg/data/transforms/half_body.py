@@ -31,8 +31,7 @@ class HalfBody(Transform):
         min_lower: labelled keypoints that `lower` needs.
         padding: how much larger than the keypoints' extent the box is. With the 1.25 of
             `CropInstance` it makes the 1.5 of HRNet and RTMPose.
-        keypoint_names: wired from the data set; not needed for indices.
-        num_keypoints: wired from the data set.
+        keypoint_names: wired from the data set; None: halves are indices, not to be checked.
 
     Raises:
         ValueError: no keypoint in a half, or one in both; numbers that make no sense.
@@ -50,9 +49,8 @@ class HalfBody(Transform):
         min_lower: int = 3,
         padding: float = 1.2,
         keypoint_names: Sequence[str] | None = None,
-        num_keypoints: int | None = None,
     ) -> None:
-        names = keypoint_names or [str(index) for index in range(num_keypoints or 0)]
+        names = keypoint_names or ()
         self.halves = tuple(
             np.array([_index(value, names, what) for value in half], np.int64)
             for half, what in ((upper, "upper"), (lower, "lower"))
@@ -61,7 +59,8 @@ class HalfBody(Transform):
             raise ValueError("upper and lower need at least one keypoint each")
         both = set(self.halves[0].tolist()) & set(self.halves[1].tolist())
         if both:
-            raise ValueError(f"upper and lower share the keypoint {names[min(both)]!r}")
+            shared = repr(names[min(both)]) if names else min(both)
+            raise ValueError(f"upper and lower share the keypoint {shared}")
         if min(min_keypoints, min_upper, min_lower) < 1:
             raise ValueError("min_keypoints, min_upper and min_lower must be at least 1")
         if not 0 < padding < np.inf:
@@ -95,6 +94,4 @@ class HalfBody(Transform):
 
 def _index(value: str | int, names: Sequence[str], what: str) -> int:
     """Return the index of a keypoint, checked where the keypoints are known."""
-    if not names and not isinstance(value, str):
-        return int(value)
-    return resolve_name(value, names, what)
+    return resolve_name(value, names, what) if names or isinstance(value, str) else value
