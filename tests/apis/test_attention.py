@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from dlcreg.apis.attention import attention_of
-from dlcreg.apis.attention_picture import half_within
+from dlcreg.apis.attention_picture import half_within, window
 from dlcreg.apis.draw import draw_attention
 from dlcreg.builder import build_data, build_model
 from dlcreg.errors import CheckpointError, DataError, DlcregError
@@ -117,6 +117,18 @@ def test_half_of_a_map_within_how_many_pixels():
     assert half_within(values, there - [8, 0], cell) == 8
     values[0, 0] = 0.7
     assert half_within(values, there, cell) == pytest.approx(np.hypot(24, 16))
+
+
+def test_the_view_holds_all_that_is_bright_and_the_keypoints():
+    maps = np.zeros((2, 30, 40))
+    maps[0, 4, 5], maps[1, 20, 6] = 1, 0.2  # in pixels (40, 32) to (48, 40), (48, 160) to (56, 168)
+    left, top, right, bottom = window(maps, np.array([[70.0, 90.0]]), (240, 320), (240, 316))
+    assert left < 40 < 71 < right < 160
+    assert top < 32 < 168 < bottom
+    assert right - left >= 316 / 3 - 1e-9
+    assert left >= -0.5 <= top
+    nothing = window(np.ones((1, 3, 4)), np.array([[2.0, 2.0]]), (24, 32), (24, 32))
+    assert nothing[:2] == (-0.5, -0.5)
 
 
 def test_a_config_s_model_is_drawn_with_the_transforms_of_the_test(config, image, tmp_path):
