@@ -103,6 +103,8 @@ def load_published(
     if checkpoint is not None:
         state = entry.renamed(read_state(checkpoint))
         trained = _keypoints_of(entry, state, name)
+        if codec is None and entry.untold and (untold := entry.untold(trained)):
+            raise ConfigError(f"{name}: {untold}")
     count = num_keypoints or trained or entry.num_keypoints
     if flip_pairs is None:
         known = count == entry.num_keypoints and trained in (None, count)

@@ -40,6 +40,20 @@ OF_KEYPOINTS = ("head.first.", "head.stages.", "head.final.")
 
 COUNTED_BY = "head.first.heatmap.bias"
 
+_COMPLETE = 14
+"""Keypoints up to which the graph is complete."""
+
+
+def untold_graph(num_keypoints: int) -> str:
+    """Return what a snapshot of so many keypoints does not say of its part affinity fields."""
+    if num_keypoints <= _COMPLETE:
+        return ""
+    return (
+        f"of {num_keypoints} keypoints DeepLabCut draws some limbs at random, which the weights do "
+        "not tell. Give them, for instance from paf_graph in the project's pytorch_config.yaml: "
+        "codec=dict(type='PartAffinityFields', graph=[(0, 1), ...])."
+    )
+
 
 def _head_prefixes() -> dict[str, str]:
     prefixes = {f"{HEAD}{old}": f"head.{new}" for old, new in _GUESSES.items()}
@@ -71,6 +85,7 @@ def _several(
         counted_by=COUNTED_BY,
         of_keypoints=OF_KEYPOINTS,
         wired={"num_individuals": 3},
+        untold=untold_graph,
     )
 
 

@@ -7,7 +7,14 @@ import re
 from torch import Tensor
 
 from dlcreg.models.published.deeplabcut import published
-from dlcreg.models.published.deeplabcut_paf import CODEC, COUNTED_BY, FUSION, LOSSES, OF_KEYPOINTS
+from dlcreg.models.published.deeplabcut_paf import (
+    CODEC,
+    COUNTED_BY,
+    FUSION,
+    LOSSES,
+    OF_KEYPOINTS,
+    untold_graph,
+)
 from dlcreg.models.published.entry import Published, State
 
 _PIXEL_MEAN = (123.68, 116.779, 103.939)
@@ -98,6 +105,7 @@ def _dlcrnet(upsampled_channels: int | None) -> Published:
         counted_by=COUNTED_BY,
         of_keypoints=OF_KEYPOINTS,
         wired={"num_individuals": 3},
+        untold=untold_graph,
     )
 
 

@@ -35,6 +35,8 @@ class Published:
         num_keypoints: number of keypoints of the published model.
         flip_pairs: its pairs of left and right keypoints.
         wired: further values that are wired, such as ``num_individuals``.
+        untold: what a checkpoint of a number of keypoints does not say of its codec, with the
+            remedy, or nothing; without a codec by hand such a checkpoint is refused.
     """
 
     input_size: tuple[int, int]
@@ -47,6 +49,7 @@ class Published:
     num_keypoints: int = 17
     flip_pairs: tuple[tuple[int, int], ...] = COCO_PAIRS
     wired: Mapping[str, Any] = field(default_factory=dict)
+    untold: Callable[[int], str] | None = None
 
     def renamed(self, state: State) -> State:
         """Return the tensors of an original checkpoint by our names."""

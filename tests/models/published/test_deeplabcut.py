@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dlcreg.errors import CheckpointError
+from dlcreg.errors import CheckpointError, ConfigError
 from dlcreg.models.published import PUBLISHED, list_published, load_published
 
 # all parameters, and those that learn
@@ -168,6 +168,18 @@ def test_another_number_of_keypoints_has_new_last_layers_and_loads_the_rest(snap
 def test_a_snapshot_of_another_model_is_refused(snapshot):
     with pytest.raises(CheckpointError, match=r"has no heads\.bodypart\.convt1\.bias"):
         load_published("dlc_dlcrnet_stride16_ms5", snapshot)
+
+
+def test_a_snapshot_whose_limbs_were_drawn_at_random_needs_its_graph():
+    name = "dlc_dlcrnet_stride16_ms5"
+    state = {"heads.bodypart.convt1.bias": torch.zeros(15)}
+    with pytest.raises(ConfigError, match=r"of 15 keypoints DeepLabCut draws some limbs at random"):
+        load_published(name, state)
+    codec = {"type": "PartAffinityFields", "graph": [(i, i + 1) for i in range(14)]}
+    with pytest.raises(
+        CheckpointError, match="missing"
+    ):  # the graph is taken, the rest is not there
+        load_published(name, state, codec=codec)
 
 
 @pytest.mark.parametrize("name", ["dlc_resnet_50_bu_multi_paf", "dlcrnet_ms5_tensorflow_stride8"])
