@@ -43,7 +43,7 @@ solver = dict(
     schedule=dict(type="OneCycleLR", eta_max=1.5e-3, pct_start=0.05, by_epoch=False),
     max_epochs=60,
     ema=0.01,
-    precision="bf16",
+    precision="auto",
     channels_last=True,
 )
 evaluation = dict(flip_test=True)

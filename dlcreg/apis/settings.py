@@ -63,7 +63,7 @@ def read_config(
     if seed is not None:
         tree.set("solver.seed", int(seed), source="--seed")
     if amp:
-        tree.set("solver.precision", "bf16", source="--amp")
+        tree.set("solver.precision", "auto", source="--amp")
     return tree
 
 

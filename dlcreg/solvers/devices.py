@@ -10,7 +10,8 @@ from torch import distributed
 
 from dlcreg.errors import ConfigError, Problem
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "bf16", "fp16", "auto"]
+"""What a forward pass computes in; ``auto``: half precision where the device is faster in it."""
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -43,9 +44,26 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
     """Return the context in which a forward pass runs in `precision` on `device`."""
+    precision = settled(device, precision)
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, dtype=_DTYPES[precision])
+
+
+def settled(device: torch.device, precision: Precision) -> Precision:
+    """Return what ``auto`` is on a device; any other precision as it is.
+
+    GPUs compute in bfloat16, those before Ampere in float16. A CPU is faster in bfloat16 only if it
+    has instructions for it; without them it takes ten times as long as in float32.
+    """
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device.type == "cpu":
+        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return "bf16" if fast else "fp32"
+    return "fp32"
 
 
 def rank() -> int:

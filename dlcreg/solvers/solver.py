@@ -49,7 +49,8 @@ class Solver(HookedRun):
         schedule: mmengine's parameter schedulers, such as ``dict(type='MultiStepLR',
             milestones=[90, 120])``, or a list of them.
         metrics: what validation measures.
-        precision: bf16 and fp16 compute the forward pass in half precision where it is safe.
+        precision: bf16 and fp16 compute the forward pass in half precision where it is safe; auto
+            takes whichever of the three the device is fast in.
         accumulate: batches whose gradients make one update of the weights.
         clip_grad: largest norm of the gradients; None: no limit.
         param_groups: other options for some parameters, see

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from dlcreg.errors import ConfigError, Problem
-from dlcreg.solvers.devices import Precision, autocast
+from dlcreg.solvers.devices import Precision, autocast, settled
 from dlcreg.solvers.finite import FiniteCheck
 from dlcreg.structures import Batch
 
@@ -43,11 +43,11 @@ class TrainingStep:
         self.model = model
         self.optimizer = optimizer
         self.device = device
-        self.precision = precision
+        self.precision = settled(device, precision)
         self.accumulate = accumulate
         self.clip_grad = clip_grad
         self.layout = layout
-        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
         self.finite = FiniteCheck()
         optimizer.zero_grad(set_to_none=True)
 

@@ -256,7 +256,7 @@ def test_keypoints_of_other_names_are_measured_with_a_warning(project, tmp_path,
 @pytest.mark.parametrize(
     ("solver", "says"),
     [
-        ({"precision": "fp8"}, "solver.precision: must be one of 'fp32', 'bf16', 'fp16'"),
+        ({"precision": "fp8"}, "solver.precision: must be one of 'fp32', 'bf16', 'fp16', 'auto'"),
         ({"seed": 2**70}, r"solver\.seed: .* makes no sense: give 0 to 2\*\*63 - 1"),
     ],
 )

@@ -254,7 +254,7 @@ def test_the_moving_average_waits_for_the_update(make_solver):
     assert checkpoint.load(solver.work_dir / "epoch_1.pth")["hooks"]["EMAHook"] == {"updates": 2}
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "auto"])
 def test_half_precision_trains_on_the_cpu(make_solver, precision):
     solver = make_solver(precision=precision, max_epochs=8, optimizer={"type": "AdamW", "lr": 0.01})
     solver.fit()
