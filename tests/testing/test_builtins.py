@@ -32,6 +32,13 @@ UNIQUE = dict(
 )
 AFFINE = dict(rotation=30, scale=(0.8, 1.3), translate=0.1, shear=5)
 HALVES = dict(upper=["nose", 1], lower=["tail"], p=1, min_keypoints=1, min_upper=1)
+CENTRES = dict(
+    codec=dict(type="DEKROffsets"),
+    losses=dict(heatmap=dict(type="MSELoss"), offset=dict(type="HuberLoss", weight=0.03, delta=1)),
+    heatmap_channels=16,
+    offset_channels=8,
+)
+DEEPLABCUT = dict(anchor="deeplabcut", read="cell", scores="centre", overlap="smallest")
 ALBUMENTATIONS = [
     dict(type="HorizontalFlip"),
     dict(type="Affine", rotate=(-20, 20)),
@@ -71,6 +78,8 @@ PARTS = [
     ("backbones", "DLCRNet", dict(arguments=dict(depth=18, engine="pytorch"))),
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
+    ("necks", "UpsampleConcat"),
+    ("heads", "DEKRHead", dict(arguments=CENTRES, context=dict(num_individuals=2))),
     ("necks", "TransformerNeck", dict(arguments=dict(channels=16, hidden_channels=32), **ONE_MAP)),
     ("heads", "HeatmapHead"),
     ("heads", "HeatmapHead", dict(arguments=dict(deconv_channels=(16,), codec=GAUSSIAN))),
@@ -95,6 +104,8 @@ PARTS = [
     ("codecs", "PartAffinityFields", dict(context=dict(num_individuals=2), arguments=PAIRS)),
     ("codecs", "PartAffinityFields", dict(arguments=dict(graph="skeleton", anchor="centre"))),
     ("codecs", "SimCC"),
+    ("codecs", "DEKROffsets", dict(context=dict(num_individuals=2))),
+    ("codecs", "DEKROffsets", dict(arguments=DEEPLABCUT, context=dict(num_individuals=2))),
     ("codecs", "DarkHeatmap"),
     ("codecs", "DarkHeatmap", dict(arguments=dict(square_cells=True))),
     # HRNet and SimpleBaseline read a keypoint to the nearest cell of 4 px along x and y

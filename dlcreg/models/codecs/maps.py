@@ -5,7 +5,7 @@ A map has cells; the centre of cell i lies at pixel ``i * stride + offset``. Thr
 
 * ``(stride - 1) / 2``: the centre of the pixels that the cell covers; mirroring is exact.
 * ``stride / 2``: DeepLabCut.
-* ``0``: HRNet and SimpleBaseline.
+* ``0``: HRNet, SimpleBaseline and DEKR.
 
 Shapes: B images, N animals, K keypoints, h x w cells.
 """
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dlcreg.structures import Instances, Poses
 
-Anchor = Literal["centre", "deeplabcut"]
+Anchor = Literal["centre", "deeplabcut", "corner"]
 Activation = Literal["none", "sigmoid", "softmax"]
 
 TINY = 1e-10
@@ -40,7 +40,7 @@ def check_positive(**lengths: tuple[float | None, str]) -> None:
 
 def anchor_offset(anchor: Anchor, stride: float) -> float:
     """Return the pixel coordinate of the centre of cell 0."""
-    return stride / 2 if anchor == "deeplabcut" else (stride - 1) / 2
+    return {"centre": (stride - 1) / 2, "deeplabcut": stride / 2, "corner": 0.0}[anchor]
 
 
 def labelled(instances: Instances) -> Tensor:
@@ -280,13 +280,14 @@ def parabola_vertex(values: Tensor, middle: Tensor, top: Tensor) -> Tensor:
     return torch.minimum(torch.maximum(found, highest - 1), highest + 1)
 
 
-def activate(maps: Tensor, activation: str | None, mass: float) -> Tensor:
+def activate(maps: Tensor, activation: str | None, mass: float | Tensor) -> Tensor:
     """Return the maps as likelihoods.
 
     Args:
         maps: ``(B, K, h, w)``.
         activation: ``sigmoid`` for each cell, ``softmax`` over each map, or nothing.
         mass: sum of a target map; what a softmax shares out, so that a peak like the target's is 1.
+            It broadcasts to the maps.
     """
     if activation == "softmax":
         return maps.flatten(2).softmax(dim=-1).view_as(maps) * mass

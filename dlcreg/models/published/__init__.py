@@ -22,6 +22,7 @@ from dlcreg.models.pose_model import PoseModel
 from dlcreg.models.published import (
     deeplabcut,
     deeplabcut_paf,
+    dekr,
     dlcrnet,
     rtmpose,
     tokenpose,
@@ -36,6 +37,7 @@ from dlcreg.wiring import construct
 PUBLISHED: dict[str, Published] = {
     **deeplabcut.MODELS,
     **deeplabcut_paf.MODELS,
+    **dekr.MODELS,
     **dlcrnet.MODELS,
     **rtmpose.MODELS,
     **tokenpose.MODELS,
