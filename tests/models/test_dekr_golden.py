@@ -72,7 +72,10 @@ def dekr_labels(arrays, label):
 def test_targets_are_dekr_s(arrays, dekr_labels):
     file = arrays("codec_dekr")
     targets = original().encode(dekr_labels, (256, 256))
-    for name, arrays_of in (("heatmap", ("heatmap", "mask")), ("offset", ("offset", "offset_weight"))):
+    for name, arrays_of in (
+        ("heatmap", ("heatmap", "mask")),
+        ("offset", ("offset", "offset_weight")),
+    ):
         for ours, theirs in zip(targets[name], arrays_of):
             assert distance(ours[0], file[f"out/{theirs}"]) < 2e-6, theirs
 
@@ -179,8 +182,7 @@ def test_losses_are_deeplabcut_s(arrays, dlc_labels):
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
-    [("default", {}), ("nonms_center", dict(scores="centre", nms_keypoints=6))],
+    ("name", "options"), [("default", {}), ("nonms_center", dict(scores="centre", nms_keypoints=6))]
 )
 def test_poses_are_deeplabcut_s(arrays, name, options):
     file = arrays("codec_dlc_dekr")

@@ -22,37 +22,31 @@ smaller one. The last is what the originals do, which forget that an animal is s
 they have drawn one of its keypoints; here it holds for each two animals."""
 
 
-def gaussian_patches(
-    positions: Tensor, known: Tensor, size: tuple[int, int], sigma: float
-) -> Tensor:
-    """Return maps ``(B, K, h, w)`` with the largest of the animals' Gaussians in each cell.
+def draw_gaussians(maps: Tensor, positions: Tensor, known: Tensor, sigma: float) -> None:
+    """Draw Gaussians into maps of 0; each cell takes the largest of the animals'.
 
-    Each Gaussian ends about 3 sigma + 2 cells from its middle, as in DEKR; where none reaches the
-    map is 0, elsewhere above 0.
+    Each ends about 3 sigma + 2 cells from its middle, as in DEKR, and is above 0 up to there.
 
     Args:
+        maps: ``(B, K, h, w)``, is changed.
         positions: float ``(B, N, K, 2)`` in cells, finite.
         known: bool ``(B, N, K)``; others draw nothing.
-        size: h and w of the map.
         sigma: standard deviation in cells.
     """
+    height, width = maps.shape[-2:]
     first = torch.floor(positions - 3 * sigma - 1)
     last = torch.ceil(positions + 3 * sigma + 2)  # the first cell beyond
     steps = torch.arange(math.ceil(6 * sigma) + 5, device=positions.device)
     cells = first[..., None, :] + steps[:, None]  # (B, N, K, S, 2)
-    limits = positions.new_tensor([size[1], size[0]])
+    limits = positions.new_tensor([width, height])
     drawn = (cells < last[..., None, :]) & (cells >= 0) & (cells < limits) & known[..., None, None]
     values = torch.exp((cells - positions[..., None, :]).square() * (-0.5 / sigma**2))
     values = torch.where(drawn, values.clamp(min=1e-15), 0.0)
     index = torch.where(drawn, cells, 0.0).long()
     patches = values[..., :, None, 1] * values[..., None, :, 0]  # (B, N, K, S, S)
-    flat = index[..., :, None, 1] * size[1] + index[..., None, :, 0]
-    b, n, k = known.shape
-    maps = positions.new_zeros(b, k, size[0] * size[1])
-    maps.scatter_reduce_(
-        2, flat.transpose(1, 2).flatten(2), patches.transpose(1, 2).flatten(2), "amax"
-    )
-    return maps.view(b, k, *size)
+    flat = index[..., :, None, 1] * width + index[..., None, :, 0]
+    places, values = flat.transpose(1, 2).flatten(2), patches.transpose(1, 2).flatten(2)
+    maps.flatten(2).scatter_reduce_(2, places, values, "amax")
 
 
 class Square(NamedTuple):
@@ -122,7 +116,7 @@ def offset_maps(
         size: h and w of the map.
         overlap: who is spoken of, see `Overlap`.
     """
-    b, n, k = known.shape
+    b, _, k = known.shape
     lost = _lost(known, centres, weights, square, overlap)  # (B, N, S, S, K)
     won = (square.inside[..., None] & ~lost & known[:, :, None, None]).to(positions.dtype)
     won = won.permute(0, 4, 1, 2, 3)  # (B, K, N, S, S)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from dlcreg.contracts import Codec, Size, Targets
 from dlcreg.models.codecs import maps
-from dlcreg.models.codecs.centre_targets import Overlap, gaussian_patches, offset_maps, squares
+from dlcreg.models.codecs.centre_targets import Overlap, draw_gaussians, offset_maps, squares
 from dlcreg.models.codecs.maps import Activation, Anchor
 from dlcreg.models.codecs.mirroring import mirror, mirror_locref
 from dlcreg.models.codecs.pose_nms import pose_nms
@@ -178,16 +178,12 @@ class DEKROffsets(Codec):
         edge = pixels.new_tensor([size[1], size[0]]) - 0.5
         drawn = known & ((pixels >= -0.5) & (pixels < edge)).all(dim=-1)
 
-        heatmap = torch.cat(
-            [
-                gaussian_patches(positions, drawn, cells, self.sigma),
-                gaussian_patches(centres[:, :, None], whole[..., None], cells, self.centre_sigma),
-            ],
-            dim=1,
-        )
+        heatmap = positions.new_zeros(len(known), known.shape[2] + 1, *cells)
+        draw_gaussians(heatmap[:, :-1], positions, drawn, self.sigma)
+        draw_gaussians(heatmap[:, -1:], centres[:, :, None], whole[..., None], self.centre_sigma)
         present = torch.cat([drawn, whole[..., None]], dim=-1)
-        weight = torch.where(heatmap > 0, 1.0, self.background)
-        weight = weight * maps.map_weight(present, self.unlabelled)
+        of_map = maps.map_weight(present, self.unlabelled)
+        weight = torch.where(heatmap > 0, of_map, of_map * self.background)
         offset = offset_maps(
             positions,
             drawn & whole[..., None],
@@ -228,7 +224,7 @@ class DEKROffsets(Codec):
             centre: map ``(B, h, w)`` of centres.
             offset: ``(B, 2K, h, w)``.
         """
-        b, h, w = centre.shape
+        h, w = centre.shape[1:]
         window = self.window or _window(h, w)
         highest = F.max_pool2d(centre[:, None], window, stride=1, padding=window // 2)[:, 0]
         peaks = torch.where(centre == highest, centre, torch.zeros_like(centre))

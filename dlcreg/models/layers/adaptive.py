@@ -46,8 +46,8 @@ class AdaptiveBlock(nn.Module):
         """
         nn.init.normal_(self.weight, std=std)
         for layer in (self.matrix, self.translation):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the shape of `x`, ``(B, groups * channels, h, w)``."""
