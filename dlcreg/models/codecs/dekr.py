@@ -84,9 +84,9 @@ class DEKROffsets(Codec):
             ``pixel`` left above, as in the original; in the ``cell`` left above, as in DeepLabCut.
         num_individuals: at most so many animals in an image, the best; None for all.
         anchor: where the cells lie, see above.
-        shift_mirrored: the flip test mirrors images so that their cells lie on those of the image,
-            by moving them, as the original does by stride - 1 pixels; of use where `anchor` is not
-            the centre. Otherwise only the offsets are corrected.
+        shift_mirrored: `flip` is given the outputs of images that were moved left by
+            ``stride - 1 - 2 * offset`` pixels after mirroring, so that their cells lie on those of
+            the image, as the original moves them by 3. Otherwise the offsets are corrected.
         activation: applied to the heatmaps before decoding; None: what their loss implies.
         stride: pixels for each cell; None: the head says it.
 

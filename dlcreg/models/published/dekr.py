@@ -113,7 +113,6 @@ def _original(width: int, size: int, data: str) -> Published:
         "min_area": 1024.0,
         "read": "pixel",
         "anchor": "corner",
-        "shift_mirrored": True,
     }
     of = {} if data == "coco" else {"num_keypoints": 14, "flip_pairs": CROWDPOSE_PAIRS}
     return _published(size, _model(width, codec, "mean"), _ORIGINAL, **of)
