@@ -17,6 +17,9 @@ from torch import Tensor
 Overlap = Literal["nearest", "last"]
 """Which animal a cell is given where several claim it."""
 
+_TOLERANCE = 1e-4
+"""Cells by which a limb may seem longer, for its ends to count as its own."""
+
 
 class Discs(NamedTuple):
     """Discs around keypoints.
@@ -49,32 +52,26 @@ def discs(
     """
     b, n, k, _ = keypoints.shape
     area = size[0] * size[1]
-    points = keypoints.masked_fill(~known[..., None], 0.0).flatten(0, 2)  # (M, 2), M = B N K
+    points = keypoints.masked_fill(~known[..., None], 0.0).transpose(-1, -2)  # (B, N, 2, K)
     first = torch.ceil(points - radius)
-    steps = torch.arange(int(2 * radius) + 1, device=points.device)
-    place = first[..., None] + steps  # (M, 2, C), cells along x and along y
-    way = points[..., None] - place
-    limits = points.new_tensor([size[1], size[0]])[:, None]
-    within = (place >= 0) & (place < limits)
-    distance = way[:, 0, None].square() + way[:, 1, :, None].square()  # (M, C, C), y and x
-    inside = (distance <= radius**2) & within[:, 0, None] & within[:, 1, :, None]
-    drawn, real = _listed(inside & known.flatten()[:, None, None])
-
-    point = torch.div(drawn, len(steps) ** 2, rounding_mode="floor")
-    down = torch.div(drawn, len(steps), rounding_mode="floor")
-    across = (drawn - down * len(steps)) + point * 2 * len(steps)  # in `place` and `way`
-    down = down + (point + 1) * len(steps)
-    column, row = (place.flatten().index_select(0, at).long() for at in (across, down))
-    image = torch.div(point, n * k, rounding_mode="floor") if n else point
-    channel = image * k + point % max(k, 1)
-    animal = torch.div(point, k, rounding_mode="floor") % n if n else point
-    nearness = 1 - distance.flatten().index_select(0, drawn) / radius**2
-    canvas = _Canvas(b * k, area, n, overlap)
-    cells = canvas.cells(channel, row * size[1] + column, animal, nearness, real)
-    x, y = (way.flatten().index_select(0, at) for at in (across, down))
-    disc = canvas.draw(cells, torch.ones_like(x))
-    ways = canvas.draw(cells, x, y)
-    return Discs(disc.view(b, k, *size), ways.view(b, 2 * k, *size))
+    steps = torch.arange(int(2 * radius) + 1, device=points.device)  # (C,)
+    place = first[..., None] + steps  # (B, N, 2, K, C), columns and rows
+    (x, y), (column, row) = (points[..., None] - place).unbind(2), place.unbind(2)
+    squared = x.square()[..., None, :] + y.square()[..., None]  # (B, N, K, C, C)
+    inside = (squared <= radius**2) & known[..., None, None]
+    inside &= ((column >= 0) & (column < size[1]))[..., None, :]
+    inside &= ((row >= 0) & (row < size[0]))[..., None]
+    cell = (row.long() * size[1])[..., None] + column.long()[..., None, :]
+    of_keypoint = torch.arange(b * k, device=points.device).view(b, 1, k, 1, 1) * area
+    ones = torch.ones_like(squared)
+    one_map = _Claims(cell + of_keypoint, inside, of_keypoint, 1)
+    disc = _drawn(one_map, b * k * area, area, ones)
+    animal = torch.arange(n, device=points.device).view(n, 1, 1, 1)
+    nearness = 1 - squared / radius**2 if overlap == "nearest" else None
+    two_maps = _Claims(cell + 2 * of_keypoint, inside, animal, n, nearness)
+    ways = (x[..., None, :].expand_as(squared), y[..., None].expand_as(squared))
+    way = _drawn(two_maps, 2 * b * k * area, area, *ways)
+    return Discs(disc.view(b, k, *size), way.view(b, 2 * k, *size))
 
 
 def limb_fields(
@@ -99,6 +96,7 @@ def limb_fields(
         overlap: the animal whose limb a cell lies on: that of the nearest line, or the last one.
     """
     (b, n), count, (rows, columns) = keypoints.shape[:2], len(edges), size
+    area = rows * columns
     known = (known[..., edges[:, 0]] & known[..., edges[:, 1]]).flatten()  # (M,), M = B N L
     start, stop = (keypoints[..., edges[:, end], :].flatten(0, 2) for end in (0, 1))  # (M, 2)
     start, stop = (end.masked_fill(~known[:, None], 0.0) for end in (start, stop))
@@ -110,115 +108,113 @@ def limb_fields(
     steep = unit[:, 1].abs() > unit[:, 0].abs()
     lead, lean = _by_axis(unit, steep)
     major, minor = _by_axis(start, steep)
-    major_cells, minor_cells = (torch.where(steep, *pair) for pair in ((rows, columns), size[::-1]))
-    major_jump, minor_jump = (torch.where(steep, *pair) for pair in ((columns, 1), (1, columns)))
     steps = torch.arange(max(size), device=start.device)
     ends, reach = torch.stack([major, major + lead * length]), width * lean.abs()
     low, high = ends.amin(dim=0) - reach, ends.amax(dim=0) + reach
-    walked = (steps >= low[:, None]) & (steps <= high[:, None]) & (steps < major_cells[:, None])
-    chosen, real = _listed(walked & (known & (length > 0))[:, None])  # (P,)
-    limb = torch.div(chosen, len(steps), rounding_mode="floor")
-    step = chosen - limb * len(steps)
+    high = torch.minimum(high, torch.where(steep, rows - 1, columns - 1))
+    high = torch.where(known & (length > 0), high, -1.0)
+    limb, step, walked = _walk(steps, low, high)  # (P,)
 
-    slope, tilt = lead.index_select(0, limb), lean.index_select(0, limb)
-    progress = (step - major.index_select(0, limb)) / slope  # along the limb, on its line
-    centre = minor.index_select(0, limb) + progress * tilt
-    steepness = slope.abs() / width
-    first = torch.ceil(centre - 1 / steepness)
-    across = torch.arange(int(2 * math.sqrt(2) * width) + 1, device=limb.device)  # (C,)
-    offset = (first - centre)[:, None] + across  # (P, C)
-    weight = 1 - offset.abs() * steepness[:, None]
-    progress = progress[:, None] + offset * tilt[:, None]
-    inside = (weight >= 0) & (progress >= 0) & (progress <= length.index_select(0, limb)[:, None])
-    last = minor_cells.index_select(0, limb) - 1 - first
-    inside &= (across >= -first[:, None]) & (across <= last[:, None])
-    drawn, real = _listed(inside & real[:, None])  # (Q,)
+    def of_limb(values: Tensor) -> Tensor:
+        return values.index_select(0, limb)
 
-    place = torch.div(drawn, len(across), rounding_mode="floor")
-    cell = step * major_jump.index_select(0, limb) + first.long() * minor_jump.index_select(0, limb)
-    limb = limb.index_select(0, place)
-    cell = cell.index_select(0, place)
-    cell = cell + (drawn - place * len(across)) * minor_jump.index_select(0, limb)
-    weight = weight.flatten().index_select(0, drawn)
-    image = torch.div(limb, max(n * count, 1), rounding_mode="floor")
-    animal = torch.div(limb, max(count, 1), rounding_mode="floor") - image * n
-    canvas = _Canvas(b * count, rows * columns, n, overlap)
-    cells = canvas.cells(image * count + limb % count, cell, animal, weight, real)
-    x, y = (unit[:, axis].index_select(0, limb) * weight for axis in (0, 1))
-    return canvas.draw(cells, x, y).view(b, 2 * count, rows, columns)
+    tilt, slope = of_limb(lean), of_limb(lead)
+    progress = (step - of_limb(major)) / slope  # along the limb, where its line crosses
+    centre = of_limb(minor) + progress * tilt
+    fall = slope.abs() / width  # of the weight from a cell to the next one
+    first = torch.ceil(centre - 1 / fall)
+    before = first - centre
+    # The row ends at the side of the limb, where the limb ends or at the border of the map.
+    level = torch.where(tilt.abs() < _TOLERANCE**2, _TOLERANCE**2, tilt)
+    behind = -(progress + before * tilt)
+    stops = torch.stack([behind - _TOLERANCE, behind + of_limb(length) + _TOLERANCE]) / level
+    left = torch.maximum(stops.amin(dim=0), -first)
+    border = torch.where(steep, columns, rows).index_select(0, limb) - 1 - first
+    right = torch.minimum(torch.minimum(stops.amax(dim=0), 1 / fall - before), border)
+    right = torch.where(walked, right, -1.0)
+
+    # (C, P) from here on: the longer axis last, for each pass runs along it
+    across = torch.arange(int(2 * math.sqrt(2) * width) + 1, device=limb.device)[:, None]
+    away = across.to(before.dtype)
+    inside = (away >= left) & (away <= right)
+    weight = 1 - torch.addcmul(before * fall, fall, away).abs_()
+    rank = torch.arange(len(start), device=limb.device)
+    image = torch.div(rank, max(n * count, 1), rounding_mode="floor")
+    field = (image * count + rank % max(count, 1)) * (2 * area)
+    along, beside = (of_limb(torch.where(steep, *jumps)) for jumps in ((columns, 1), (1, columns)))
+    cell = torch.addcmul(of_limb(field) + step * along + first.long() * beside, beside, across)
+    x, y = (weight * of_limb(component) for component in unit.unbind(1))
+    animal = torch.div(rank, max(count, 1), rounding_mode="floor") - image * n
+    nearness = weight if overlap == "nearest" else None
+    claims = _Claims(cell, inside, of_limb(animal), n, nearness)
+    fields = _drawn(claims, 2 * b * count * area, area, x, y)
+    return fields.view(b, 2 * count, rows, columns)
 
 
-class _Canvas:
-    """Maps that lists of cells are drawn into.
+def _walk(steps: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the steps from `low` to `high` of each limb: limb, step, and whether it is one.
+
+    On the CPU those alone; elsewhere, where to count them would make the device wait, and where
+    shapes must not depend on values, all `steps` of all limbs.
+    """
+    walked = (steps >= low[:, None]) & (steps <= high[:, None])  # (M, S)
+    if walked.device.type == "cpu":
+        limb, step = walked.nonzero(as_tuple=True)
+        return limb, step, torch.ones_like(limb, dtype=torch.bool)
+    limb = torch.arange(len(low), device=low.device)
+    return limb.repeat_interleave(len(steps)), steps.repeat(len(low)), walked.flatten()
+
+
+class _Claims(NamedTuple):
+    """Entries that want to be drawn, each in a cell.
 
     Args:
-        maps: number of maps.
-        area: cells of each map.
+        cell: int64 ``(...)``, flat index of the cell in the first of an entry's maps.
+        inside: bool ``(...)``, whether an entry is one; the others are not drawn.
+        animal: int64, broadcasts to those.
         animals: number of animals N.
-        overlap: which animal a cell is given where several claim it.
+        nearness: float32 ``(...)``, from 0 on where `inside`: an entry with a higher one is drawn
+            in place of others in its cell. None: that of the last animal is.
     """
 
-    def __init__(self, maps: int, area: int, animals: int, overlap: Overlap) -> None:
-        self.maps, self.area, self.animals, self.overlap = maps, area, animals, overlap
+    cell: Tensor
+    inside: Tensor
+    animal: Tensor
+    animals: int
+    nearness: Tensor | None = None
 
-    def cells(
-        self, channel: Tensor, cell: Tensor, animal: Tensor, nearness: Tensor, real: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return map and cell of each entry; one after the last for those that are not drawn.
-
-        Args:
-            channel: int64, the map.
-            cell: int64, the cell in that map.
-            animal: int64.
-            nearness: float32 from 0 on, how near an entry is to what is drawn.
-            real: bool, whether an entry is to be drawn.
-        """
-        outside = self.maps * self.area
-        flat = torch.where(real, channel * self.area + cell, outside)
-        if self.animals > 1:
-            rank = animal.to(torch.int32)
-            key = rank if self.overlap == "last" else self._key(nearness, rank)
-            best = torch.full((outside + 1,), -1, dtype=torch.int32, device=key.device)
-            best.scatter_reduce_(0, flat, key, "amax")
-            real = real & (best.index_select(0, flat) == key)
-        return channel, torch.where(real, cell, -1)
-
-    def _key(self, nearness: Tensor, rank: Tensor) -> Tensor:
-        """Return ints in the order of `nearness`, no two of a cell alike.
-
-        Floats from 0 on are ordered as the integers of the same bits, the last ones of which give
-        way to the number of the animal.
-        """
+    def keys(self) -> Tensor:
+        """Return int32 ``(...)`` from 0 on, the larger the more right; no two of a cell alike."""
+        rank = self.animal.to(torch.int32)
+        if self.nearness is None:
+            return rank.expand_as(self.cell)
+        # Floats from 0 on are ordered as the integers of the same bits, the last ones of which
+        # give way to the number of the animal.
         low = (1 << (self.animals - 1).bit_length()) - 1
-        return (nearness.clamp(min=0).view(torch.int32) & ~low) | (low - rank)
-
-    def draw(self, cells: tuple[Tensor, Tensor], *values: Tensor) -> Tensor:
-        """Return maps with each entry's values, those of one map after those of the other.
-
-        Args:
-            cells: of `cells`.
-            values: float ``(Q,)`` each.
-        """
-        channel, cell = cells
-        outside = self.maps * len(values) * self.area
-        drawn = values[0].new_zeros(outside + 1)
-        for index, value in enumerate(values):
-            flat = (channel * len(values) + index) * self.area + cell
-            drawn.scatter_(0, torch.where(cell >= 0, flat, outside), value)
-        return drawn[:outside]
+        return (self.nearness.view(torch.int32) & ~low).bitwise_or_(low - rank)
 
 
-def _listed(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return flat indices of the entries to look at, and which of them are True in `mask`.
+def _drawn(claims: _Claims, cells: int, area: int, *values: Tensor) -> Tensor:
+    """Return `cells` cells with the values of the entries that are drawn, 0 elsewhere.
 
-    On the CPU those that are True; elsewhere, where to count them would make the device wait, and
-    where shapes must not depend on values, all of them.
+    Args:
+        claims: the entries.
+        cells: number of cells of all maps.
+        area: cells of each map.
+        values: float32 ``(...)``, one for each of an entry's maps, which follow one another.
     """
-    mask = mask.flatten()
-    if mask.device.type == "cpu":
-        index = mask.nonzero()[:, 0]
-        return index, torch.ones_like(index, dtype=torch.bool)
-    return torch.arange(len(mask), device=mask.device), mask
+    # what is not drawn goes to a cell that is cut off: shapes do not depend on values
+    at = torch.where(claims.inside, claims.cell, cells).flatten()
+    drawn = values[0].new_zeros(cells + (len(values) - 1) * area + 1)
+    if claims.animals > 1:
+        # the first map holds the keys until it is drawn: each cell with one has a winner
+        keys, board = claims.keys().flatten(), drawn.view(torch.int32)
+        board.scatter_reduce_(0, at, keys, "amax")
+        won = board.index_select(0, at) == keys
+        at = torch.where(won, at, cells)
+    for index, value in enumerate(values):
+        drawn[index * area :].scatter_(0, at, value.reshape(-1))
+    return drawn[:cells]
 
 
 def _by_axis(vectors: Tensor, steep: Tensor) -> tuple[Tensor, Tensor]:
