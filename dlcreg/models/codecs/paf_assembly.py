@@ -49,9 +49,11 @@ class Assembly:
         Returns:
             Whether the link belongs to the assembly now.
         """
-        ends = {node // count: node for node in link[1:]}
-        if any(self.nodes.get(keypoint, node) != node for keypoint, node in ends.items()):
-            return False
+        _, start, stop = link
+        ends = {start // count: start, stop // count: stop}
+        for keypoint, node in ends.items():
+            if self.nodes.get(keypoint, node) != node:
+                return False
         self.nodes.update(ends)
         self.links.append(link)
         self.affinity += link.affinity
@@ -133,17 +135,16 @@ class Assembler:
         """Return assemblies: whole groups of detections first, then along the best links."""
         neighbours: dict[int, list[Link]] = {}
         for link in links:
-            for node in link[1:]:
-                neighbours.setdefault(node, []).append(link)
+            neighbours.setdefault(link.start, []).append(link)
+            neighbours.setdefault(link.stop, []).append(link)
         assemblies: list[Assembly] = []
         taken: set[int] = set()
         for group in _components(neighbours):
-            if len({node // count for node in group}) == len(group) == self.num_keypoints:
-                assembly = Assembly()
-                for link in links:
-                    if link.start in group:
-                        assembly.add(link, count)
-                assemblies.append(assembly)
+            nodes = {node // count: node for node in group}
+            if len(nodes) == len(group) == self.num_keypoints:
+                inside = [link for node in group for link in neighbours[node] if link.start == node]
+                affinity = sum(link.affinity for link in inside)
+                assemblies.append(Assembly(nodes, inside, affinity))
                 taken |= group
         if len(assemblies) == self.most:
             return assemblies
@@ -166,28 +167,24 @@ class Assembler:
         self, assembly: Assembly, neighbours: dict[int, list[Link]], taken: set[int], count: int
     ) -> None:
         """Let an assembly grow along the links of its detections, the best one first."""
-        waiting: list[Link] = []
-        seen = {link[1:] for link in assembly.links}
+        inside = set(assembly.nodes.values())
+        waiting: list[tuple[float, Link]] = []
+        seen = set(assembly.links)
 
         def look_from(node: int) -> None:
             for link in neighbours.get(node, ()):
-                if link[1:] not in seen:
-                    seen.add(link[1:])
-                    heapq.heappush(waiting, link._replace(affinity=-link.affinity))
+                if link not in seen:
+                    seen.add(link)
+                    heapq.heappush(waiting, (-link.affinity, link))
 
-        for node in list(assembly.nodes.values()):
+        for node in tuple(inside):
             look_from(node)
-        inside = set(assembly.nodes.values())
         while waiting and len(inside) < self.num_keypoints:
-            best = heapq.heappop(waiting)
-            best = best._replace(affinity=-best.affinity)
-            new = {best.start, best.stop} - inside
-            if new & taken or not new:
-                continue
-            if assembly.add(best, count):
-                inside |= new
-                for node in new:
-                    look_from(node)
+            _, best = heapq.heappop(waiting)
+            new = best.stop if best.start in inside else best.start
+            if new not in inside and new not in taken and assembly.add(best, count):
+                inside.add(new)
+                look_from(new)
 
     def _fused(self, assemblies: list[Assembly], links: list[Link], count: int) -> list[Assembly]:
         """Return fewer assemblies: parts of animals that a link left over puts together."""
@@ -197,10 +194,10 @@ class Assembler:
             if len(assembly.nodes) < self.num_keypoints
             for node in assembly.nodes.values()
         }
-        used = {link[1:] for assembly in assemblies for link in assembly.links}
+        used = {link for assembly in assemblies for link in assembly.links}
         for link in links:
             one, other = owner.get(link.start), owner.get(link.stop)
-            if link[1:] in used or one is None or other is None or one is other:
+            if link in used or one is None or other is None or one is other:
                 continue
             if one.nodes.keys() & other.nodes.keys():
                 continue
@@ -231,12 +228,15 @@ def _components(neighbours: dict[int, list[Link]]) -> Iterable[set[int]]:
     """Yield the groups of nodes that links connect."""
     left = set(neighbours)
     while left:
-        group, waiting = set(), [min(left)]
+        first = min(left)
+        group, waiting = {first}, [first]
         while waiting:
             node = waiting.pop()
-            if node not in group:
-                group.add(node)
-                waiting += [end for link in neighbours[node] for end in link[1:]]
+            for _, start, stop in neighbours[node]:
+                end = stop if start == node else start
+                if end not in group:
+                    group.add(end)
+                    waiting.append(end)
         left -= group
         yield group
 
