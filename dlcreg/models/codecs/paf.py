@@ -17,7 +17,13 @@ from dlcreg.models.codecs.maps import Activation, Anchor
 from dlcreg.models.codecs.mirroring import mirror_outputs
 from dlcreg.models.codecs.paf_affinities import Affinity, edge_affinities
 from dlcreg.models.codecs.paf_assembly import Assembler, Assembly, Suppression
-from dlcreg.models.codecs.paf_detection import Detections, Detector, PeakScore, check_detector
+from dlcreg.models.codecs.paf_detection import (
+    Detections,
+    Detector,
+    PeakScore,
+    Search,
+    check_detector,
+)
 from dlcreg.models.codecs.paf_graph import check_graph, complete_graph, twin_edges
 from dlcreg.registry import CODECS
 from dlcreg.structures import Instances, Poses
@@ -59,9 +65,12 @@ class PartAffinityFields(Codec, nn.Module):
             overlap: the nearest one, or, as in DeepLabCut, the last one.
         unlabelled: maps for which no animal has a label give no gradient (``ignore``), or are
             learnt as empty (``background``, what DeepLabCut does).
-        blur: standard deviation in cells of the smoothing before peaks are looked for.
+        search: what peaks are looked for in: the heatmap together with location refinement, or
+            the smoothed heatmap (``blurred``), as in DeepLabCut, see
+            `dlcreg.models.codecs.paf_detection.Detector`.
+        blur: standard deviation in cells of that smoothing; 0 for none.
         window: cells along each side of the window that a peak is the highest cell of, odd.
-        min_peak: value of the smoothed map from which on a peak counts.
+        min_peak: value of the map that is searched from which on a peak counts.
         min_score: score from which on a detection is used.
         score: a detection's score is the heatmap at the peak as it is, as in DeepLabCut's
             TensorFlow engine, or smoothed (``blurred``), as in its PyTorch engine.
@@ -101,6 +110,7 @@ class PartAffinityFields(Codec, nn.Module):
         anchor: Anchor = "deeplabcut",
         overlap: Overlap = "nearest",
         unlabelled: Literal["ignore", "background"] = "ignore",
+        search: Search = "refined",
         blur: float = 1.0,
         window: int = 5,
         min_peak: float = 0.01,
@@ -142,7 +152,7 @@ class PartAffinityFields(Codec, nn.Module):
         self.radius, self.sigma, self.width = radius, sigma, width
         self.locref_std = locref_std
         self.anchor, self.overlap, self.unlabelled = anchor, overlap, unlabelled
-        self.blur, self.window, self.min_peak = blur, window, min_peak
+        self.search, self.blur, self.window, self.min_peak = search, blur, window, min_peak
         self.min_score, self.score = min_score, score
         self.apart = radius / 2 if apart is None else apart
         self.affinity, self.min_affinity, self.min_links = affinity, min_affinity, min_links
@@ -206,6 +216,7 @@ class PartAffinityFields(Codec, nn.Module):
             stride,
             self._offset(),
             self.locref_std,
+            self.search,
             self.blur,
             self.window,
             self.min_peak,

@@ -18,6 +18,7 @@ from dlcreg.models.codecs import maps
 from dlcreg.models.codecs.maps import Peaks
 
 PeakScore = Literal["peak", "blurred"]
+Search = Literal["refined", "blurred"]
 
 
 class Detections(NamedTuple):
@@ -38,15 +39,21 @@ class Detections(NamedTuple):
 
 @dataclass(frozen=True)
 class Detector:
-    """Finds the local maxima of smoothed heatmaps.
+    """Finds the local maxima of heatmaps.
+
+    Looked for are the cells that are at once likely and near to where location refinement points,
+    ``heatmap * exp(-d**2 / 2)`` with the d cells that it points away: the discs of two animals
+    have a peak each even where they overlap. Or, as in DeepLabCut and where there is no location
+    refinement, the peaks of the smoothed heatmap.
 
     Args:
         stride: pixels for each cell.
         offset: pixel coordinate of the centre of cell 0.
         locref_std: pixels for a location refinement of 1; None: a peak is read from a parabola.
+        search: which of the two, see above.
         blur: standard deviation of the smoothing in cells; 0 for none. Its kernel has 11 cells.
         window: cells along each side of the window that a peak is the highest cell of, odd.
-        threshold: of the smoothed map, from which on a peak counts.
+        threshold: of the map that is searched, from which on a peak counts.
         score: the heatmap at the peak as it is, or smoothed (``blurred``).
         apart: pixels within which two peaks of a keypoint are one; 0 keeps all.
     """
@@ -54,6 +61,7 @@ class Detector:
     stride: float
     offset: float
     locref_std: float | None
+    search: Search = "refined"
     blur: float = 1.0
     window: int = 5
     threshold: float = 0.01
@@ -68,16 +76,16 @@ class Detector:
             locref: location refinement ``(B, 2K, h, w)`` in units of `locref_std` pixels, or None.
             most: detections of a keypoint to return at most, M.
         """
-        smooth = blurred(heatmap, self.blur) if self.blur else heatmap
-        peak = (smooth >= window_maximum(smooth, self.window)) & (smooth >= self.threshold)
-        scored = smooth if self.score == "blurred" else heatmap
+        searched = self._searched(heatmap, locref)
+        peak = (searched >= window_maximum(searched, self.window)) & (searched >= self.threshold)
+        scored = searched if self.score == "blurred" else heatmap
         height, width = heatmap.shape[-2:]
         candidates = min(2 * most + 6 if self.apart else most, height * width)
         # -1 for no peak: likelihoods are at least 0, and outputs that are none are cut off there
         score, index = torch.where(peak, scored.clamp(min=0), -1.0).flatten(2).topk(candidates)
         row = torch.div(index, width, rounding_mode="floor")
         peaks = Peaks(score, index, index - row * width, row)
-        keypoints = self._positions(smooth, locref, peaks)
+        keypoints = self._positions(searched, locref, peaks)
         found = score >= 0
         if self.apart:
             found = found & ~self._repeated(keypoints, found)
@@ -91,10 +99,17 @@ class Detector:
             found.gather(2, order),
         )
 
-    def _positions(self, smooth: Tensor, locref: Tensor | None, peaks: Peaks) -> Tensor:
+    def _searched(self, heatmap: Tensor, locref: Tensor | None) -> Tensor:
+        """Return the maps ``(B, K, h, w)`` whose local maxima are the detections."""
+        if self.search == "refined" and self.locref_std is not None and locref is not None:
+            squared = locref.square().unflatten(1, (-1, 2)).sum(dim=2)
+            return (squared.mul_(-0.5 * (self.locref_std / self.stride) ** 2)).exp_().mul_(heatmap)
+        return blurred(heatmap, self.blur) if self.blur else heatmap
+
+    def _positions(self, searched: Tensor, locref: Tensor | None, peaks: Peaks) -> Tensor:
         """Return the peaks ``(B, K, M, 2)`` in pixels, to a fraction of a cell."""
         if self.locref_std is None or locref is None:
-            return maps.parabola_peak(smooth, peaks) * self.stride + self.offset
+            return maps.parabola_peak(searched, peaks) * self.stride + self.offset
         b, k, count = peaks.cell.shape
         places = peaks.cell[:, :, None].expand(b, k, 2, count)
         way = locref.reshape(b, k, 2, -1).gather(-1, places).transpose(2, 3)
