@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -29,6 +29,9 @@ Size = tuple[int, int]
 
 Targets = dict[str, tuple[Tensor, Tensor]]
 """Target and weight by output name; each weight broadcasts to its target."""
+
+Outcomes = Iterable[tuple[Mapping[str, Tensor], Instances]]
+"""For each batch, the outputs of a head and the labels, both as its codec takes them."""
 
 
 class Backbone(nn.Module, ABC):
@@ -90,6 +93,9 @@ class Codec(ABC):
     """What `decode` applies to its first output: ``none``, ``sigmoid`` or ``softmax`` over the map.
     None: the head sets it to what the loss of that output implies."""
 
+    calibrates: bool = False
+    """Whether `calibrate` is to be called at the end of a training."""
+
     def __init__(self, stride: float | None = None) -> None:
         self.stride = stride
         self.extra_cells = 0
@@ -137,6 +143,23 @@ class Codec(ABC):
             flip_index: int64 ``(K,)``, for each keypoint the index of its twin.
         """
         raise NotImplementedError(f"{type(self).__name__} has no flip test")
+
+    def calibrate(
+        self, outcomes: Iterable[tuple[Mapping[str, Tensor], Instances]]
+    ) -> dict[str, Any]:
+        """Choose how to decode, by what the trained model gives on the training part.
+
+        For codecs whose `calibrates` is True. Such a codec is an ``nn.Module``, too, and keeps what
+        it chooses in a buffer: checkpoints hold it, and a model that loads them decodes by it.
+
+        Args:
+            outcomes: for each batch, the outputs of the head as `decode` takes them and the labels
+                as `encode` takes them.
+
+        Returns:
+            What was chosen, to be said on the console: texts or numbers by what they are.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has nothing to calibrate")
 
 
 class CompletingCodec(Codec):

@@ -19,6 +19,7 @@ from dlcreg.solvers.checks import check_batches, check_hooks, check_numbers, des
 from dlcreg.solvers.console import Console
 from dlcreg.solvers.devices import Precision, choose_device
 from dlcreg.solvers.evaluation import Collector, Loader, check_metrics, measure, predict
+from dlcreg.solvers.hooks.calibration import CalibrationHook
 from dlcreg.solvers.hooks.checkpoint import CheckpointHook
 from dlcreg.solvers.hooks.early_stopping import EarlyStoppingHook
 from dlcreg.solvers.hooks.ema import EMAHook
@@ -157,6 +158,7 @@ class Solver(HookedRun):
             LoggerHook(log_interval, tensorboard),
             early_stopping,
             CheckpointHook(checkpoint_interval, checkpoint_by_epoch, max_keep, save_best),
+            CalibrationHook(),
             *hooks_of(self.optimizer, *self.model.modules()),
         ]
         self.hooks = build_hooks(hooks, [hook for hook in defaults if hook is not None])

@@ -129,6 +129,7 @@ PARTS = [
     ("metrics", "PixelError"),
     ("optimizers", "AdamW"),
     ("optimizers", "SGD", dict(arguments=dict(momentum=0.9))),
+    ("hooks", "CalibrationHook"),
     ("hooks", "CheckpointHook"),
     ("hooks", "EMAHook"),
     ("hooks", "EarlyStoppingHook"),

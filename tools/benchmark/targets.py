@@ -1,75 +1,151 @@
-"""How long codecs take to draw their targets, beside a plain loop over images and keypoints.
+"""How long codecs take to draw their targets and to find animals, beside plain loops.
 
     python tools/benchmark/targets.py
 
-prints the median of each codec of heatmaps for one batch on one core, and how many times faster
-it is than the loop in the same run.
+prints for one batch on one core the time of each codec of heatmaps, of the codecs of several
+animals, and of finding them; and how many times faster that is than a loop in the same run.
+Times are of the processor, for a machine that is busy, the least of some calls.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
-from statistics import median
+from functools import partial
 
 import torch
 
 from dlcreg.registry import CODECS
-from dlcreg.schema import signature_of
-from dlcreg.structures import DatasetInfo, Instances
-from dlcreg.wiring import construct
+from dlcreg.structures import Instances
 
-BATCH, KEYPOINTS, SIZE, STRIDE, SIGMA, REPEATS = 8, 20, (256, 256), 4, 2.0, 30
-INFO = DatasetInfo(keypoint_names=tuple(f"k{index}" for index in range(KEYPOINTS)))
+BATCH, STRIDE, SIGMA, REPEATS = 8, 4, 2.0, 20
 
 
-def labels() -> Instances:
-    """Return one animal an image, its keypoints anywhere."""
+def labels(animals: int, keypoints: int, size: int, spread: float = 1.0) -> Instances:
+    """Return animals whose keypoints lie anywhere in a part of the image.
+
+    Args:
+        animals: number in each image.
+        keypoints: number of each animal.
+        size: side of the image, pixels.
+        spread: side of an animal, as a share of the image's.
+    """
+    middle = torch.rand(BATCH, animals, 1, 2) * (1 - spread)
+    points = (middle + spread * torch.rand(BATCH, animals, keypoints, 2)) * (size - 1)
     return Instances(
-        keypoints=torch.rand(BATCH, 1, KEYPOINTS, 2) * SIZE[0],
-        visibility=torch.full((BATCH, 1, KEYPOINTS), 2, dtype=torch.uint8),
-        boxes=torch.zeros(BATCH, 1, 4),
-        areas=torch.ones(BATCH, 1),
-        valid=torch.ones(BATCH, 1, dtype=torch.bool),
-        ids=torch.zeros(BATCH, 1, dtype=torch.int64),
+        keypoints=points,
+        visibility=torch.full((BATCH, animals, keypoints), 2, dtype=torch.uint8),
+        boxes=torch.zeros(BATCH, animals, 4),
+        areas=torch.full((BATCH, animals), (spread * size) ** 2),
+        valid=torch.ones(BATCH, animals, dtype=torch.bool),
+        ids=torch.zeros(BATCH, animals, dtype=torch.int64),
     )
 
 
-def loop(instances: Instances) -> torch.Tensor:
+def heatmap_loop(instances: Instances, size: int) -> torch.Tensor:
     """Draw Gaussians keypoint by keypoint."""
-    height, width = (length // STRIDE for length in SIZE)
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    maps = torch.zeros(BATCH, KEYPOINTS, height, width)
-    for image in range(BATCH):
-        for keypoint in range(KEYPOINTS):
-            px, py = (instances.keypoints[image, 0, keypoint] - (STRIDE - 1) / 2) / STRIDE
-            squared = (x - px) ** 2 + (y - py) ** 2
-            maps[image, keypoint] = torch.exp(-squared / (2 * SIGMA**2))
+    y, x = grid(size, STRIDE)
+    count = instances.keypoints.shape[2]
+    maps = torch.zeros(BATCH, count, *x.shape)
+    for image, keypoint in itertools.product(range(BATCH), range(count)):
+        px, py = instances.keypoints[image, 0, keypoint]
+        squared = (x - px) ** 2 + (y - py) ** 2
+        maps[image, keypoint] = torch.exp(-squared / (2 * (SIGMA * STRIDE) ** 2))
     return maps
 
 
-def milliseconds(call: Callable[[], object]) -> float:
-    """Return the median time of a call."""
+def field_loop(instances: Instances, size: int, stride: int) -> torch.Tensor:
+    """Draw part affinity fields limb by limb, the last animal over the others."""
+    y, x = grid(size, stride)
+    _, animals, count, _ = instances.keypoints.shape
+    edges = list(itertools.combinations(range(count), 2))
+    fields = torch.zeros(BATCH, len(edges), 2, *x.shape)
+    for image, animal in itertools.product(range(BATCH), range(animals)):
+        for edge, (a, b) in enumerate(edges):
+            start, stop = instances.keypoints[image, animal, [a, b]]
+            length = (stop - start).norm()
+            unit = (stop - start) / length
+            along = (x - start[0]) * unit[0] + (y - start[1]) * unit[1]
+            side = ((x - start[0]) * unit[1] - (y - start[1]) * unit[0]).abs() / 20
+            inside = (along >= 0) & (along <= length) & (side <= 1)
+            for axis in (0, 1):
+                fields[image, edge, axis][inside] = (unit[axis] * (1 - side))[inside]
+    return fields.flatten(1, 2)
+
+
+def grid(size: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return rows and columns of the centres of all cells, in pixels."""
+    at = torch.arange(size // stride) * stride + (stride - 1) / 2
+    rows, columns = torch.meshgrid(at, at, indexing="ij")
+    return rows, columns
+
+
+def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the least time of a call."""
     times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
+    for _ in range(repeats):
+        start = time.process_time()
         call()
-        times.append(1000 * (time.perf_counter() - start))
-    return median(times)
+        times.append(1000 * (time.process_time() - start))
+    return min(times)
+
+
+def line(name: str, taken: float, loop: float | None = None) -> None:
+    """Print a line of the table."""
+    ratio = "" if loop is None else f"  {loop / taken:6.1f} times as fast"
+    print(f"{name:34s} {taken:8.2f} ms{ratio}", flush=True)
+
+
+def heatmaps() -> None:
+    """Print the codecs of heatmaps: 20 keypoints of one animal, 256 px, stride 4."""
+    print("heatmaps of 20 keypoints, stride 4, 256 px")
+    size = 256
+    instances = labels(1, 20, size)
+    plain = milliseconds(partial(heatmap_loop, instances, size), 5)
+    line("loop", plain)
+    for name in ("GaussianHeatmap", "PlateauHeatmap", "MSRAHeatmap", "DarkHeatmap"):
+        codec = CODECS.get(name)(stride=STRIDE)
+        line(name, milliseconds(partial(codec.encode, instances, (size, size))), plain)
+
+
+def several_animals() -> None:
+    """Print the codecs of several animals: 5 of 12 keypoints, 400 px."""
+    size = 400
+    for spread in (1.0, 0.25):
+        instances = labels(5, 12, size, spread)
+        print(f"5 animals of 12 keypoints, {size} px, {spread * size:.0f} px each")
+        known = {row.name for row in CODECS.listing()}
+        if "DEKR" in known:
+            codec = CODECS.get("DEKR")(num_keypoints=12, stride=STRIDE)
+            line("DEKR, stride 4", milliseconds(partial(codec.encode, instances, (size, size))))
+        for stride in (8, 4):
+            codec = CODECS.get("PartAffinityFields")(num_keypoints=12, stride=stride)
+            plain = milliseconds(partial(field_loop, instances, size, stride), 1)
+            line(f"loop over 66 limbs, stride {stride}", plain)
+            taken = milliseconds(partial(codec.encode, instances, (size, size)))
+            line(f"PartAffinityFields, stride {stride}", taken, plain)
+
+
+def finding() -> None:
+    """Print how long it takes to find 5 animals of 12 keypoints in each of 8 frames of 448 px."""
+    print("finding 5 animals of 12 keypoints, 448 px, 66 edges")
+    size = 448
+    instances = labels(5, 12, size, 0.25)
+    for stride in (8, 4):
+        codec = CODECS.get("PartAffinityFields")(12, num_individuals=5, stride=stride)
+        targets = codec.encode(instances, (size, size))
+        outputs = {name: target for name, (target, _) in targets.items()}
+        line(f"PartAffinityFields, stride {stride}", milliseconds(partial(codec.decode, outputs)))
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     torch.set_num_threads(1)
-    instances = labels()
-    plain = milliseconds(lambda: loop(instances))
-    print(f"{'loop':16s} {plain:8.2f} ms")
-    for row in CODECS.listing():
-        takes_stride = "stride" in signature_of(CODECS.get(row.name)).parameters
-        options = {"stride": STRIDE} if takes_stride else {}
-        codec = construct(CODECS, {"type": row.name, **options}, INFO.wiring(), "codec")
-        taken = milliseconds(lambda codec=codec: codec.encode(instances, SIZE))
-        print(f"{row.name:16s} {taken:8.2f} ms  {plain / taken:6.1f} times as fast")
+    torch.manual_seed(0)
+    heatmaps()
+    several_animals()
+    finding()
 
 
 if __name__ == "__main__":

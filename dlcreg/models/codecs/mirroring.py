@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -38,6 +38,21 @@ def mirror_locref(locref: Tensor, flip_index: Tensor, std: float, shift: float) 
     pairs = locref.flip(-1).reshape(b, channels // 2, 2, h, w).index_select(1, flip_index)
     x, y = pairs.unbind(2)
     return torch.stack([shift / std - x, y], dim=2).flatten(1, 2)
+
+
+def mirror_fields(fields: Tensor, twins: Sequence[int], signs: Sequence[float]) -> Tensor:
+    """Return part affinity fields ``(B, 2L, h, w)`` of a mirrored image as of the image itself.
+
+    Args:
+        fields: outputs on images mirrored left to right.
+        twins: for each edge the index of the edge between the twins of its keypoints.
+        signs: 1 where that one points the same way, -1 where it points back.
+    """
+    b, _, h, w = fields.shape
+    pairs = fields.flip(-1).reshape(b, len(twins), 2, h, w)
+    pairs = pairs.index_select(1, torch.tensor(twins, device=fields.device))
+    turned = fields.new_tensor([[-sign, sign] for sign in signs])  # x points the other way
+    return (pairs * turned[..., None, None]).flatten(1, 2)
 
 
 def mirror_outputs(

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcreg.contracts import Codec, Size, Targets
+from dlcreg.contracts import Codec, Outcomes, Size, Targets
 from dlcreg.models.codecs import maps
 from dlcreg.models.codecs.drawing import Overlap, discs, limb_fields
 from dlcreg.models.codecs.maps import Activation, Anchor
-from dlcreg.models.codecs.mirroring import mirror_outputs
+from dlcreg.models.codecs.mirroring import mirror_fields, mirror_outputs
 from dlcreg.models.codecs.paf_affinities import Affinity, edge_affinities
-from dlcreg.models.codecs.paf_assembly import Assembler, Assembly, Suppression
+from dlcreg.models.codecs.paf_assembly import Assembler, Growth, Suppression
 from dlcreg.models.codecs.paf_detection import (
     Detections,
     Detector,
@@ -25,6 +26,8 @@ from dlcreg.models.codecs.paf_detection import (
     check_detector,
 )
 from dlcreg.models.codecs.paf_graph import check_graph, complete_graph, twin_edges
+from dlcreg.models.codecs.paf_poses import assembled, best_detections
+from dlcreg.models.codecs.paf_selection import Seen, owners_of, select
 from dlcreg.registry import CODECS
 from dlcreg.structures import Instances, Poses
 
@@ -81,7 +84,10 @@ class PartAffinityFields(Codec, nn.Module):
         min_links: links of an animal.
         suppression: see `dlcreg.models.codecs.paf_assembly.Assembler`.
         max_overlap: share of keypoints from which on two animals are one.
+        growth: see there, too.
         fuse: put parts of animals together where there are more than `num_individuals`.
+        select_graph: at the end of a training, keep the edges that tell the animals of the
+            training part apart best, see `dlcreg.models.codecs.paf_selection`.
         activation: applied to the heatmap before decoding; None: what its loss implies.
         stride: pixels for each cell; None: the head says it.
 
@@ -122,7 +128,9 @@ class PartAffinityFields(Codec, nn.Module):
         min_links: int = 2,
         suppression: Suppression = "keypoints",
         max_overlap: float = 0.8,
+        growth: Growth = "votes",
         fuse: bool = True,
+        select_graph: bool = False,
         activation: Activation | None = None,
         stride: float | None = None,
     ) -> None:
@@ -152,11 +160,22 @@ class PartAffinityFields(Codec, nn.Module):
         self.radius, self.sigma, self.width = radius, sigma, width
         self.locref_std = locref_std
         self.anchor, self.overlap, self.unlabelled = anchor, overlap, unlabelled
-        self.search, self.blur, self.window, self.min_peak = search, blur, window, min_peak
-        self.min_score, self.score = min_score, score
-        self.apart = radius / 2 if apart is None else apart
-        self.affinity, self.min_affinity, self.min_links = affinity, min_affinity, min_links
-        self.suppression, self.max_overlap, self.fuse = suppression, max_overlap, fuse
+        self.min_score, self.affinity = min_score, affinity
+        apart = radius / 2 if apart is None else apart
+        self._detector = Detector(locref_std, search, blur, window, min_peak, score, apart)
+        self._assembler = Assembler(
+            self.edges,
+            num_keypoints,
+            num_individuals,
+            min_affinity,
+            min_links,
+            suppression,
+            max_overlap,
+            radius,
+            growth,
+            fuse,
+        )
+        self.calibrates = select_graph
         self.activation = activation
         self.register_buffer("kept_edges", torch.ones(len(self.edges), dtype=torch.bool))
 
@@ -195,14 +214,11 @@ class PartAffinityFields(Codec, nn.Module):
         """Return the animals, the ones of the highest affinity first."""
         found = self.detect(outputs)
         if self.max_individuals == 1:
-            return _single(found, self.min_score)
+            return best_detections(found, self.min_score)
         kept = self.kept_edges.nonzero()[:, 0].tolist()
-        affinities = self.affinities(outputs, found)[:, kept]
-        assembler = self._assembler([self.edges[index] for index in kept])
-        used = (found.found & (found.scores >= self.min_score)).cpu().numpy()
-        points, pairs = (values.float().cpu().numpy() for values in (found.keypoints, affinities))
-        images = [assembler(*arrays) for arrays in zip(points, used, pairs)]
-        return _poses(found, images, self.max_individuals)
+        assembler = self._along(kept)
+        arrays = self._arrays(found, self.affinities(outputs, found)[:, kept])
+        return assembled(found, [assembler(*image) for image in zip(*arrays)], self.max_individuals)
 
     def detect(self, outputs: Mapping[str, Tensor]) -> Detections:
         """Return what the heatmaps show of each keypoint, before it is put together to animals."""
@@ -212,23 +228,33 @@ class PartAffinityFields(Codec, nn.Module):
         if self.heatmap == "gaussian":
             mass = 2 * math.pi * (self.sigma or cells * 2 / 3) ** 2
         heatmap = maps.activate(outputs["heatmap"], self.activation, mass)
-        detector = Detector(
-            stride,
-            self._offset(),
-            self.locref_std,
-            self.search,
-            self.blur,
-            self.window,
-            self.min_peak,
-            self.score,
-            self.apart,
-        )
-        return detector(heatmap, outputs.get("locref"), self.max_individuals or _MANY)
+        most = self.max_individuals or _MANY
+        return self._detector(heatmap, outputs.get("locref"), most, stride, self._offset())
 
     def affinities(self, outputs: Mapping[str, Tensor], found: Detections) -> Tensor:
         """Return the affinities ``(B, L, M, M)`` of all pairs of detections that an edge links."""
         edges = torch.tensor(self.edges, device=found.cells.device)
         return edge_affinities(outputs["paf"], found.cells, edges, affinity=self.affinity)
+
+    def calibrate(self, outcomes: Outcomes) -> dict[str, str]:
+        """Keep the edges that tell the labelled animals apart best."""
+        images = [
+            seen for outputs, instances in outcomes for seen in self._seen(outputs, instances)
+        ]
+        chosen = select(
+            images,
+            self.edges,
+            lambda seen, kept: self._along(kept)(
+                seen.keypoints, seen.used, seen.affinities[list(kept)]
+            ),
+        )
+        self.kept_edges.zero_()
+        self.kept_edges[chosen.kept] = True
+        return {
+            "edges kept": f"{len(chosen.kept)} of {len(self.edges)}, which put "
+            f"{chosen.quality:.1%} of the labelled keypoints of the training part into the right "
+            f"animal (all edges: {chosen.of_all:.1%})"
+        }
 
     def flip(self, outputs: Mapping[str, Tensor], flip_index: Tensor) -> dict[str, Tensor]:
         """Return the outputs of a mirrored input as of the input.
@@ -242,26 +268,28 @@ class PartAffinityFields(Codec, nn.Module):
         shift = self._known_stride() - 1 - 2 * self._offset()
         mirrored = mirror_outputs(outputs, flip_index, self.locref_std, shift)
         twins, signs = twin_edges(self.edges, flip_index.tolist())
-        fields = outputs["paf"].flip(-1)
-        b, _, h, w = fields.shape
-        fields = fields.reshape(b, len(twins), 2, h, w)
-        fields = fields.index_select(1, torch.tensor(twins, device=fields.device))
-        turned = fields.new_tensor([[-sign, sign] for sign in signs])  # x is mirrored
-        mirrored["paf"] = (fields * turned[..., None, None]).flatten(1, 2)
+        mirrored["paf"] = mirror_fields(outputs["paf"], twins, signs)
         return mirrored
 
-    def _assembler(self, edges: Sequence[tuple[int, int]]) -> Assembler:
-        return Assembler(
-            edges,
-            self.num_keypoints,
-            self.max_individuals,
-            self.min_affinity,
-            self.min_links,
-            self.suppression,
-            self.max_overlap,
-            self.radius,
-            self.fuse,
-        )
+    def _arrays(
+        self, found: Detections, affinities: Tensor
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return keypoints, which of them are used, and affinities, for the CPU."""
+        used = found.found & (found.scores >= self.min_score)
+        keypoints, affinities = found.keypoints.float().cpu(), affinities.float().cpu()
+        return keypoints.numpy(), used.cpu().numpy(), affinities.numpy()
+
+    def _seen(self, outputs: Mapping[str, Tensor], instances: Instances) -> Iterator[Seen]:
+        found = self.detect(outputs)
+        arrays = self._arrays(found, self.affinities(outputs, found))
+        labels = instances.keypoints.float().cpu().numpy(), maps.labelled(instances).cpu().numpy()
+        for points, used, affinities, label, known in zip(*arrays, *labels):
+            owners = owners_of(points, used, label, known, self.radius)
+            yield Seen(points, used, affinities, owners, int(known.sum()))
+
+    def _along(self, kept: Sequence[int]) -> Assembler:
+        """Return what puts animals together along some of the edges."""
+        return replace(self._assembler, edges=[self.edges[index] for index in kept])
 
     def _offset(self) -> float:
         return maps.anchor_offset(self.anchor, self._known_stride())
@@ -283,37 +311,3 @@ def _edges(
     if isinstance(graph, str):
         raise ValueError(f"graph must be 'complete', 'skeleton' or a list of edges, not {graph!r}")
     return check_graph(graph, count, "graph")
-
-
-def _single(found: Detections, min_score: float) -> Poses:
-    """Return poses of one animal an image: the best detection of each keypoint."""
-    seen = found.found[..., 0] & (found.scores[..., 0] >= min_score)  # (B, K)
-    keypoints = found.keypoints[:, :, 0].masked_fill(~seen[..., None], torch.nan)
-    scores = found.scores[:, :, 0].masked_fill(~seen, 0.0)
-    return Poses(
-        keypoints[:, None],
-        scores[:, None],
-        scores.mean(dim=-1, keepdim=True),
-        seen.any(dim=-1, keepdim=True),
-    )
-
-
-def _poses(found: Detections, images: Sequence[Sequence[Assembly]], most: int | None) -> Poses:
-    """Return the poses of the assemblies of each image."""
-    b, k, _ = found.scores.shape
-    rows = most or max(map(len, images), default=0)
-    node = np.full((b, rows, k), -1)
-    affinity = np.zeros((b, rows), np.float32)
-    for image, assemblies in enumerate(images):
-        for row, assembly in enumerate(assemblies):
-            node[image, row, list(assembly.nodes)] = list(assembly.nodes.values())
-            affinity[image, row] = assembly.affinity / len(assembly.links)
-    chosen = torch.from_numpy(node).to(found.scores.device)
-    seen = chosen >= 0
-    at = chosen.clamp(min=0).flatten(1)  # (B, N K)
-    keypoints = found.keypoints.flatten(1, 2).gather(1, at[..., None].expand(*at.shape, 2))
-    scores = found.scores.flatten(1).gather(1, at).view_as(chosen)
-    keypoints = keypoints.view(*chosen.shape, 2).masked_fill(~seen[..., None], torch.nan)
-    scores = scores.masked_fill(~seen, 0.0)
-    links = torch.from_numpy(affinity).to(scores).clamp(0, 1)
-    return Poses(keypoints, scores, scores.mean(dim=-1) * links, seen.any(dim=-1))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+Growth = Literal["votes", "links"]
 Suppression = Literal["keypoints", "boxes"]
 
 
@@ -82,6 +84,10 @@ class Assembler:
             boxes, which takes an animal for another one that it lies on.
         max_overlap: that share from which on the weaker one is left out.
         radius: pixels.
+        growth: the detection that an animal takes next: the one to which its links have the largest
+            sum of affinities (``votes``), if it is linked to half of the animal's keypoints that
+            it could be linked to; so one wrong link is outvoted. Or, as in DeepLabCut, the one
+            with the best link.
         fuse: whether incomplete animals are put together along links that were left over, where
             there are more than `most`.
     """
@@ -94,6 +100,7 @@ class Assembler:
     suppression: Suppression = "keypoints"
     max_overlap: float = 0.8
     radius: float = 17.0
+    growth: Growth = "votes"
     fuse: bool = True
 
     def __call__(
@@ -114,6 +121,15 @@ class Assembler:
         if self.most is not None and len(kept) > self.most:
             kept = sorted(kept, key=lambda one: len(one.nodes), reverse=True)[: self.most]
         return kept
+
+    @cached_property
+    def _linked(self) -> dict[int, set[int]]:
+        """The keypoints that edges link to each keypoint."""
+        linked: dict[int, set[int]] = {}
+        for a, b in self.edges:
+            linked.setdefault(a, set()).add(b)
+            linked.setdefault(b, set()).add(a)
+        return linked
 
     def match(self, found: np.ndarray, affinities: np.ndarray) -> list[Link]:
         """Return the best matching of the detections of each edge (Kuhn, 1955)."""
@@ -153,7 +169,7 @@ class Assembler:
                 continue
             assembly = Assembly()
             assembly.add(link, count)
-            self._extend(assembly, neighbours, taken, count)
+            self._extend(assembly, neighbours, taken, count, majority=True)
             taken.update(assembly.nodes.values())
             assemblies.append(assembly)
         if self.fuse and self.most is not None and len(assemblies) > self.most:
@@ -164,9 +180,17 @@ class Assembler:
         return assemblies
 
     def _extend(
-        self, assembly: Assembly, neighbours: dict[int, list[Link]], taken: set[int], count: int
+        self,
+        assembly: Assembly,
+        neighbours: dict[int, list[Link]],
+        taken: set[int],
+        count: int,
+        majority: bool = False,
     ) -> None:
         """Let an assembly grow along the links of its detections, the best one first."""
+        if self.growth == "votes":
+            self._extend_by_votes(assembly, neighbours, taken, count, majority)
+            return
         inside = set(assembly.nodes.values())
         waiting: list[tuple[float, Link]] = []
         seen = set(assembly.links)
@@ -182,9 +206,47 @@ class Assembler:
         while waiting and len(inside) < self.num_keypoints:
             _, best = heapq.heappop(waiting)
             new = best.stop if best.start in inside else best.start
-            if new not in inside and new not in taken and assembly.add(best, count):
+            if new not in taken and assembly.add(best, count) and new not in inside:
                 inside.add(new)
                 look_from(new)
+
+    def _extend_by_votes(
+        self,
+        assembly: Assembly,
+        neighbours: dict[int, list[Link]],
+        taken: set[int],
+        count: int,
+        majority: bool,
+    ) -> None:
+        votes: dict[int, float] = {}
+        ballots: dict[int, list[Link]] = {}
+
+        def let_vote(node: int) -> None:
+            for link in neighbours.get(node, ()):
+                other = link.stop if link.start == node else link.start
+                if other not in taken and other // count not in assembly.nodes:
+                    votes[other] = votes.get(other, 0.0) + link.affinity
+                    ballots.setdefault(other, []).append(link)
+
+        for node in tuple(assembly.nodes.values()):
+            let_vote(node)
+
+        def may_join(node: int) -> bool:
+            possible = len(self._linked[node // count] & assembly.nodes.keys())
+            return not majority or 2 * len(ballots[node]) >= possible
+
+        while votes:
+            _, new = max(
+                ((share, node) for node, share in votes.items() if may_join(node)),
+                default=(0.0, -1),
+            )
+            if new < 0:
+                return
+            for link in ballots[new]:
+                assembly.add(link, count)
+            for other in [node for node in votes if node // count == new // count]:
+                del votes[other]
+            let_vote(new)
 
     def _fused(self, assemblies: list[Assembly], links: list[Link], count: int) -> list[Assembly]:
         """Return fewer assemblies: parts of animals that a link left over puts together."""

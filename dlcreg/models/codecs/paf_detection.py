@@ -47,8 +47,6 @@ class Detector:
     refinement, the peaks of the smoothed heatmap.
 
     Args:
-        stride: pixels for each cell.
-        offset: pixel coordinate of the centre of cell 0.
         locref_std: pixels for a location refinement of 1; None: a peak is read from a parabola.
         search: which of the two, see above.
         blur: standard deviation of the smoothing in cells; 0 for none. Its kernel has 11 cells.
@@ -58,8 +56,6 @@ class Detector:
         apart: pixels within which two peaks of a keypoint are one; 0 keeps all.
     """
 
-    stride: float
-    offset: float
     locref_std: float | None
     search: Search = "refined"
     blur: float = 1.0
@@ -68,15 +64,19 @@ class Detector:
     score: PeakScore = "peak"
     apart: float = 0.0
 
-    def __call__(self, heatmap: Tensor, locref: Tensor | None, most: int) -> Detections:
+    def __call__(
+        self, heatmap: Tensor, locref: Tensor | None, most: int, stride: float, offset: float
+    ) -> Detections:
         """Return the detections.
 
         Args:
             heatmap: likelihoods ``(B, K, h, w)``.
             locref: location refinement ``(B, 2K, h, w)`` in units of `locref_std` pixels, or None.
             most: detections of a keypoint to return at most, M.
+            stride: pixels for each cell.
+            offset: pixel coordinate of the centre of cell 0.
         """
-        searched = self._searched(heatmap, locref)
+        searched = self._searched(heatmap, locref, stride)
         peak = (searched >= window_maximum(searched, self.window)) & (searched >= self.threshold)
         scored = searched if self.score == "blurred" else heatmap
         height, width = heatmap.shape[-2:]
@@ -85,7 +85,8 @@ class Detector:
         score, index = torch.where(peak, scored.clamp(min=0), -1.0).flatten(2).topk(candidates)
         row = torch.div(index, width, rounding_mode="floor")
         peaks = Peaks(score, index, index - row * width, row)
-        keypoints = self._positions(searched, locref, peaks)
+        cells, way = self._positions(searched, locref, peaks)
+        keypoints = cells * stride + offset + way
         found = score >= 0
         if self.apart:
             found = found & ~self._repeated(keypoints, found)
@@ -99,22 +100,23 @@ class Detector:
             found.gather(2, order),
         )
 
-    def _searched(self, heatmap: Tensor, locref: Tensor | None) -> Tensor:
+    def _searched(self, heatmap: Tensor, locref: Tensor | None, stride: float) -> Tensor:
         """Return the maps ``(B, K, h, w)`` whose local maxima are the detections."""
         if self.search == "refined" and self.locref_std is not None and locref is not None:
             squared = locref.square().unflatten(1, (-1, 2)).sum(dim=2)
-            return (squared.mul_(-0.5 * (self.locref_std / self.stride) ** 2)).exp_().mul_(heatmap)
+            return (squared.mul_(-0.5 * (self.locref_std / stride) ** 2)).exp_().mul_(heatmap)
         return blurred(heatmap, self.blur) if self.blur else heatmap
 
-    def _positions(self, searched: Tensor, locref: Tensor | None, peaks: Peaks) -> Tensor:
-        """Return the peaks ``(B, K, M, 2)`` in pixels, to a fraction of a cell."""
+    def _positions(
+        self, searched: Tensor, locref: Tensor | None, peaks: Peaks
+    ) -> tuple[Tensor, Tensor | float]:
+        """Return the peaks ``(B, K, M, 2)`` in cells, and how many pixels further they lie."""
         if self.locref_std is None or locref is None:
-            return maps.parabola_peak(searched, peaks) * self.stride + self.offset
+            return maps.parabola_peak(searched, peaks), 0.0
         b, k, count = peaks.cell.shape
         places = peaks.cell[:, :, None].expand(b, k, 2, count)
         way = locref.reshape(b, k, 2, -1).gather(-1, places).transpose(2, 3)
-        cells = maps.peak_centres(peaks, locref.dtype)
-        return cells * self.stride + self.offset + way * self.locref_std
+        return maps.peak_centres(peaks, locref.dtype), way * self.locref_std
 
     def _repeated(self, keypoints: Tensor, found: Tensor) -> Tensor:
         """Return which detections ``(B, K, M)`` lie within `apart` of a better one."""

@@ -1,0 +1,284 @@
+"""Part affinity fields: several animals come back, whatever they hide and wherever they meet."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from dlcreg.builder import build_model
+from dlcreg.data import PoseDataset
+from dlcreg.data.batching import collate
+from dlcreg.data.demo import generate
+from dlcreg.models.codecs.drawing import discs, limb_fields
+from dlcreg.models.codecs.paf import PartAffinityFields
+
+SIZE = (160, 192)
+KINDS = [
+    pytest.param(dict(), id="plateau"),
+    pytest.param(dict(heatmap="gaussian", anchor="centre"), id="gaussian"),
+    pytest.param(dict(search="blurred", radius=8.0), id="blurred"),
+]
+
+
+def worst(poses, keypoints, known):
+    """Return the largest error of each animal's nearest prediction; NaN where one is missing."""
+    errors = (poses.keypoints[:, :, None] - keypoints[:, None]).norm(dim=-1)  # (B, P, N, K)
+    errors = errors.masked_fill(~known[:, None], 0.0)
+    mean = (
+        errors.mean(dim=-1).nan_to_num(torch.inf).masked_fill(~poses.valid[:, :, None], torch.inf)
+    )
+    return errors.gather(1, mean.argmin(1)[:, None, :, None].expand(-1, 1, -1, errors.shape[-1]))
+
+
+def roundtrip(codec, keypoints, known, label, targets_as_outputs):
+    given = label(keypoints.masked_fill(~known[..., None], 0.0), known)
+    poses = codec.decode(targets_as_outputs(codec, given, SIZE), SIZE)
+    assert poses.valid.sum() == known.any(dim=-1).sum()
+    missing = poses.keypoints[poses.valid].isnan().all(dim=-1).sum()
+    assert missing == (~known).sum()
+    assert worst(poses, keypoints, known).max() < 0.1
+    assert ((poses.scores == 0) == poses.keypoints.isnan().any(dim=-1))[poses.valid].all()
+
+
+def drawn_animals(draw, animals=3, parts=6, apart=26.0):
+    """Draw animals anywhere in the image, over one another.
+
+    The same keypoints of two lie `apart` pixels from one another, those of an animal 8, and their
+    middles 40: of a heap of limbs, a part may be given to the wrong animal.
+    """
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    size = torch.tensor([SIZE[1] - 1.0, SIZE[0] - 1.0])
+    while True:
+        centre = torch.rand(animals, 1, 2, generator=generator) * size
+        pose = torch.randn(animals, parts, 2, generator=generator) * 15
+        keypoints = torch.minimum((centre + pose).clamp(min=0), size)
+        others = [(a - b).norm(dim=-1).min() for a, b in itertools.combinations(keypoints, 2)]
+        others += [torch.pdist(keypoints.mean(dim=1)).min() - 40 + apart]
+        if min(others) > apart and min(torch.pdist(animal).min() for animal in keypoints) > 8:
+            return keypoints[None]
+
+
+@pytest.mark.parametrize("options", KINDS)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_animals_anywhere_in_the_image_come_back(options, label, targets_as_outputs, data):
+    codec = PartAffinityFields(6, num_individuals=3, **options)
+    codec.stride = data.draw(st.sampled_from([2.0, 4.0, 8.0]))
+    # without location refinement, a peak is the highest cell of a window: those of 8 px reach far
+    keypoints = drawn_animals(data.draw, apart=48.0 if "search" in options else 26.0)
+    known = torch.ones(keypoints.shape[:3], dtype=torch.bool)
+    roundtrip(codec, keypoints, known, label, targets_as_outputs)
+
+
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_animals_with_missing_parts_come_back(label, targets_as_outputs, data):
+    codec = PartAffinityFields(6, stride=4.0)  # any number of animals
+    keypoints = drawn_animals(data.draw)
+    missing = data.draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), max_size=6))
+    known = torch.ones(keypoints.shape[:3], dtype=torch.bool)
+    for animal, part in missing:
+        known[0, animal, part] = False
+    assume(bool((known.sum(dim=-1) >= 3).all()))  # two links: fewer are no animal
+    roundtrip(codec, keypoints, known, label, targets_as_outputs)
+
+
+@pytest.mark.parametrize("stride", [4.0, 8.0])
+def test_animals_that_cross_stay_apart(stride, label, targets_as_outputs):
+    along = torch.linspace(20, 140, 6)
+    one = torch.stack([along, along], dim=-1)
+    other = torch.stack([160 - along, along + 3], dim=-1)
+    keypoints = torch.stack([one, other])[None]
+    known = torch.ones(1, 2, 6, dtype=torch.bool)
+    codec = PartAffinityFields(6, num_individuals=2, stride=stride)
+    roundtrip(codec, keypoints, known, label, targets_as_outputs)
+
+
+def test_an_animal_that_lies_on_another_one_is_no_repetition_of_it(label, targets_as_outputs):
+    turn = torch.arange(6) * torch.pi / 3
+    one = 80 + 50 * torch.stack([turn.cos(), turn.sin()], dim=-1)
+    keypoints = torch.stack([one, one.roll(3, 0)])[None]  # turned half round on the spot
+    known = torch.ones(1, 2, 6, dtype=torch.bool)
+    codec = PartAffinityFields(6, num_individuals=2, stride=4.0)
+    roundtrip(codec, keypoints, known, label, targets_as_outputs)
+    labels = label(keypoints)
+    outputs = targets_as_outputs(codec, labels, SIZE)
+    boxes = PartAffinityFields(6, num_individuals=2, stride=4.0, suppression="boxes")
+    assert boxes.decode(outputs).valid.sum() == 1  # what DeepLabCut makes of it
+
+
+def test_keypoints_whose_discs_overlap_are_told_apart(label, targets_as_outputs):
+    one = torch.tensor([[40.0, 40], [90, 40], [90, 110]])
+    keypoints = torch.stack([one, one + torch.tensor([18.0, 9.0])])[None]
+    known = torch.ones(1, 2, 3, dtype=torch.bool)
+    codec = PartAffinityFields(3, num_individuals=2, stride=4.0)
+    roundtrip(codec, keypoints, known, label, targets_as_outputs)
+
+
+def test_no_more_animals_than_asked_for_are_kept_and_the_largest_ones(label, targets_as_outputs):
+    generator = torch.Generator().manual_seed(0)
+    pose = torch.randn(1, 1, 6, 2, generator=generator) * 15
+    keypoints = pose + torch.tensor([[35.0, 40], [150, 40], [40, 120], [150, 120]])[:, None]
+    visibility = torch.full((1, 4, 6), 2)
+    visibility[0, 1, 3:] = 0
+    outputs = targets_as_outputs(
+        PartAffinityFields(6, stride=4.0), label(keypoints, visibility), SIZE
+    )
+    poses = PartAffinityFields(6, num_individuals=3, stride=4.0, fuse=False).decode(outputs)
+    assert poses.valid.tolist() == [[True] * 3]
+    assert PartAffinityFields(6, stride=4.0).decode(outputs).valid.sum() == 4
+    assert poses.keypoints.shape == (1, 3, 6, 2)
+
+
+def test_a_single_animal_needs_no_links(label, targets_as_outputs):
+    codec = PartAffinityFields(6, num_individuals=1, stride=4.0)
+    keypoints = torch.full((1, 1, 6, 2), 50.0)
+    visibility = torch.tensor([[[2, 0, 0, 0, 0, 0]]])
+    poses = codec.decode(targets_as_outputs(codec, label(keypoints, visibility), SIZE))
+    assert poses.valid.tolist() == [[True]]
+    assert poses.keypoints[0, 0, 0].tolist() == [50.0, 50.0]
+    assert poses.keypoints[0, 0, 1:].isnan().all()
+    assert poses.instance_scores.item() == pytest.approx(1 / 6)
+
+
+def test_empty_maps_hold_no_animal():
+    for most in (1, 2, None):
+        codec = PartAffinityFields(3, num_individuals=most, stride=4.0)
+        outputs = {n: torch.zeros(2, c, 8, 9) for n, c in codec.output_channels(3).items()}
+        poses = codec.decode(outputs)
+        assert not poses.valid.any()
+        assert poses.keypoints.shape == (2, most or 0, 3, 2)
+
+
+@pytest.mark.parametrize("graph", ["complete", [(0, 1), (2, 0), (3, 0)]])
+def test_mirrored_outputs_are_those_of_the_image(graph, label, targets_as_outputs):
+    # (0, 1) and (2, 0) link twins to the same keypoint, one forwards and one backwards
+    codec = PartAffinityFields(4, num_individuals=2, graph=graph, anchor="centre", stride=4.0)
+    generator = torch.Generator().manual_seed(0)
+    keypoints = torch.rand(1, 2, 4, 2, generator=generator) * torch.tensor([191.0, 159.0])
+    twins = torch.tensor([0, 2, 1, 3])
+    mirrored = keypoints[:, :, twins].clone()
+    mirrored[..., 0] = SIZE[1] - 1 - mirrored[..., 0]
+    plain = targets_as_outputs(codec, label(keypoints), SIZE)
+    back = codec.flip(targets_as_outputs(codec, label(mirrored), SIZE), twins)
+    assert (back["paf"] - plain["paf"]).abs().max() < 1e-4
+    assert (back["heatmap"] - plain["heatmap"]).abs().max() < 1e-4
+
+
+def test_a_graph_without_the_twin_of_an_edge_cannot_be_mirrored():
+    codec = PartAffinityFields(4, graph=[(0, 1), (1, 2), (2, 3)], stride=4.0)
+    outputs = {n: torch.zeros(1, c, 4, 4) for n, c in codec.output_channels(4).items()}
+    with pytest.raises(ValueError, match=r"has the edge \(0, 1\), but not \(0, 2\)"):
+        codec.flip(outputs, torch.tensor([0, 2, 1, 3]))
+
+
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_limbs_and_discs_are_drawn_as_a_plain_loop_draws_them(data):
+    seed = data.draw(st.integers(0, 2**31))
+    generator = torch.Generator().manual_seed(seed)
+    height, width = data.draw(st.tuples(st.integers(1, 14), st.integers(1, 14)))
+    points = torch.rand(2, 3, 3, 2, generator=generator) * 20 - 3
+    if data.draw(st.booleans()):
+        points = points.round()  # along the axes, through the cells' centres, of no length
+    known = torch.rand(2, 3, 3, generator=generator) > 0.2
+    edges = torch.tensor([[0, 1], [2, 1]])
+    reach = data.draw(st.sampled_from([0.3, 1.0, 2.5]))
+    fields = limb_fields(points, known, edges, (height, width), reach)
+    drawn = discs(points, known, (height, width), reach)
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    for b in range(2):
+        for index, (i, j) in enumerate(edges.tolist()):
+            best = torch.zeros(height, width)
+            for n in range(3):
+                a, c = points[b, n, i], points[b, n, j]
+                if not known[b, n, i] or not known[b, n, j] or torch.equal(a, c):
+                    continue
+                unit = (c - a) / (c - a).norm()
+                along = (x - a[0]) * unit[0] + (y - a[1]) * unit[1]
+                side = ((x - a[0]) * unit[1] - (y - a[1]) * unit[0]).abs()
+                weight = (1 - side / reach).clamp(min=0)
+                weight[(along < 0) | (along > (c - a).norm())] = 0
+                best = torch.maximum(best, weight)
+            ends = fields[b, 2 * index : 2 * index + 2].norm(dim=0)
+            unsure = (ends - best).abs() > 1e-3  # at the end of a limb, to the last bit
+            assert unsure.float().mean() < 0.1
+        for k in range(3):
+            ways = points[b, known[b, :, k], k][:, None, None] - torch.stack([x, y], dim=-1)
+            inside = (ways.norm(dim=-1) <= reach).any(dim=0)
+            assert torch.equal(drawn.disc[b, k] > 0, inside)
+            if inside.any():
+                least = ways.norm(dim=-1).amin(dim=0)[inside]
+                way = drawn.way[b, 2 * k : 2 * k + 2].norm(dim=0)[inside]
+                assert torch.allclose(way, least, atol=1e-3)
+
+
+def test_what_a_device_without_values_draws_has_the_same_shapes(label):
+    labels = label(torch.rand(2, 3, 4, 2) * 60)
+    codec = PartAffinityFields(4, stride=4.0)
+    targets = codec.encode(labels, (64, 96))
+    meta = codec.encode(labels.to("meta"), (64, 96))
+    for name, (target, weight) in targets.items():
+        assert meta[name][0].shape == target.shape
+        assert meta[name][1].shape == weight.shape
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (dict(num_keypoints=1), "need at least 2"),
+        (dict(num_individuals=0), "num_individuals must be at least 1 or None"),
+        (dict(radius=0.0), "radius must be above 0 pixels"),
+        (dict(window=4), "window must be odd"),
+        (dict(blur=-1.0), "blur must be a number of cells"),
+        (dict(min_peak=1.0), "threshold must be a likelihood"),
+        (dict(min_links=0), "min_links must be at least 1"),
+        (dict(graph="skeleton"), "the data has no skeleton"),
+        (dict(graph="tree"), "graph must be 'complete', 'skeleton' or a list"),
+        (dict(graph=[(0, 1), (1, 4)]), r"has the edge \(1, 4\)"),
+        (dict(graph=[(0, 1), (1, 1)]), "links keypoint 1 to itself"),
+        (dict(graph=[(0, 1), (1, 0), (1, 2), (2, 3)]), "twice"),
+        (dict(graph=[(0, 1), (2, 3)]), "links keypoint 2 to no path"),
+    ],
+)
+def test_values_without_sense_are_refused(options, text):
+    with pytest.raises(ValueError, match=text):
+        PartAffinityFields(**{"num_keypoints": 4, **options})
+
+
+def test_a_small_model_learns_two_animals(tmp_path):
+    project = generate(tmp_path / "project", frames=4, animals=2, size=(96, 128), video=False)
+    data = PoseDataset(project=str(project), mode="train")
+    batch = collate([data[0], data[1]])
+    losses = dict(
+        heatmap=dict(type="MSELoss", weight=10.0),
+        locref=dict(type="HuberLoss", weight=0.5),
+        paf=dict(type="HuberLoss", weight=5.0),
+    )
+    codec = dict(type="PartAffinityFields", radius=6.0, width=6.0)
+    config = dict(
+        type="PoseModel",
+        backbone=dict(type="ResNet", depth=18, out_indices=(0, 1, 2)),
+        neck=dict(type="FPN", channels=32),
+        head=dict(type="HeatmapHead", codec=codec, losses=losses),
+    )
+    torch.manual_seed(0)
+    model = build_model(config, **data.info.wiring())
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(40):
+        optimizer.zero_grad()
+        sum(model(batch.images, mode="loss", instances=batch.instances).values()).backward()
+        optimizer.step()
+    with torch.no_grad():
+        poses = model.eval()(batch.images, mode="predict")
+    assert poses.valid.all()
+    labelled = batch.instances.visibility > 0
+    errors = (poses.keypoints[:, :, None] - batch.instances.keypoints[:, None]).norm(dim=-1)
+    right = ((errors < 3) & labelled[:, None]).sum(dim=-1)  # (B, P, N)
+    assert sorted(right.argmax(dim=1)[0].tolist()) == [0, 1]
+    assert sorted(right.argmax(dim=1)[1].tolist()) == [0, 1]
+    assert right.amax(dim=1).min() >= 4
