@@ -16,8 +16,11 @@ from functools import partial
 
 import torch
 
+from dlcreg.contracts import Codec
 from dlcreg.registry import CODECS
-from dlcreg.structures import Instances
+from dlcreg.schema import signature_of
+from dlcreg.structures import DatasetInfo, Instances
+from dlcreg.wiring import construct
 
 BATCH, STRIDE, SIGMA, REPEATS = 8, 4, 2.0, 20
 
@@ -81,6 +84,20 @@ def grid(size: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
     return rows, columns
 
 
+def codecs(keypoints: int, animals: int, stride: int) -> dict[str, Codec]:
+    """Return every codec that is installed, for such animals, by name."""
+    names = tuple(f"k{index}" for index in range(keypoints))
+    individuals = tuple(f"animal{index}" for index in range(animals))
+    info = DatasetInfo(keypoint_names=names, num_individuals=animals, individuals=individuals)
+    wired = info.wiring()
+    found = {}
+    for row in CODECS.listing():
+        takes_stride = "stride" in signature_of(CODECS.get(row.name)).parameters
+        options = {"stride": stride} if takes_stride else {}
+        found[row.name] = construct(CODECS, {"type": row.name, **options}, wired, "codec")
+    return found
+
+
 def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
     """Return the least time of a call."""
     times = []
@@ -104,8 +121,7 @@ def heatmaps() -> None:
     instances = labels(1, 20, size)
     plain = milliseconds(partial(heatmap_loop, instances, size), 5)
     line("loop", plain)
-    for name in ("GaussianHeatmap", "PlateauHeatmap", "MSRAHeatmap", "DarkHeatmap"):
-        codec = CODECS.get(name)(stride=STRIDE)
+    for name, codec in codecs(20, 1, STRIDE).items():
         line(name, milliseconds(partial(codec.encode, instances, (size, size))), plain)
 
 
@@ -115,16 +131,15 @@ def several_animals() -> None:
     for spread in (1.0, 0.25):
         instances = labels(5, 12, size, spread)
         print(f"5 animals of 12 keypoints, {size} px, {spread * size:.0f} px each")
-        known = {row.name for row in CODECS.listing()}
-        if "DEKR" in known:
-            codec = CODECS.get("DEKR")(num_keypoints=12, stride=STRIDE)
-            line("DEKR, stride 4", milliseconds(partial(codec.encode, instances, (size, size))))
         for stride in (8, 4):
-            codec = CODECS.get("PartAffinityFields")(num_keypoints=12, stride=stride)
             plain = milliseconds(partial(field_loop, instances, size, stride), 1)
             line(f"loop over 66 limbs, stride {stride}", plain)
-            taken = milliseconds(partial(codec.encode, instances, (size, size)))
-            line(f"PartAffinityFields, stride {stride}", taken, plain)
+            for name, codec in codecs(12, 5, stride).items():
+                if codec.max_individuals == 1:
+                    continue
+                taken = milliseconds(partial(codec.encode, instances, (size, size)))
+                same = plain if "paf" in codec.output_channels(12) else None
+                line(f"{name}, stride {stride}", taken, same)
 
 
 def finding() -> None:
