@@ -39,9 +39,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work-dir", metavar="DIR", help="folder for all results")
     parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps; chosen if left out")
     parser.add_argument("--seed", type=int, metavar="S", help="seed of the run")
-    parser.add_argument(
-        "--amp", action="store_true", help="half precision, where it is faster"
-    )
+    parser.add_argument("--amp", action="store_true", help="half precision, where it is faster")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

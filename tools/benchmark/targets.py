@@ -88,7 +88,7 @@ def codecs(keypoints: int, animals: int, stride: int) -> dict[str, Codec]:
     """Return every codec that is installed, for such animals, by name."""
     names = tuple(f"k{index}" for index in range(keypoints))
     individuals = tuple(f"animal{index}" for index in range(animals))
-    info = DatasetInfo(keypoint_names=names, num_individuals=animals, individuals=individuals)
+    info = DatasetInfo(names, num_individuals=animals, individuals=individuals, identified=True)
     wired = info.wiring()
     found = {}
     for row in CODECS.listing():
