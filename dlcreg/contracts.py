@@ -505,6 +505,24 @@ class BringsHooks(Protocol):
 
 
 @runtime_checkable
+class HasLayers(Protocol):
+    """A part of a model that knows how deep its parameters lie, as transformers do.
+
+    With ``solver.layer_decay`` each layer learns slower than the one behind it.
+    """
+
+    num_layers: int
+    """How many layers there are, with what comes before the first and behind the last of them."""
+
+    def layer_of(self, parameter: str) -> int:
+        """Return the layer of a parameter, from 0 to ``num_layers - 1``, which learns at full rate.
+
+        Args:
+            parameter: its name in the part.
+        """
+
+
+@runtime_checkable
 class ShowsAttention(Protocol):
     """A backbone, neck or head that can tell what each keypoint is found by.
 

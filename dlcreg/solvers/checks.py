@@ -23,6 +23,8 @@ def check_numbers(**numbers: float | None) -> None:
             continue
         if name == "ema":
             fits, wanted = 0 < value <= 1, "the share of the newest weights, in (0, 1]"
+        elif name == "layer_decay":
+            fits, wanted = 0 < value <= 1, "a factor in (0, 1]"
         elif name == "clip_grad":
             fits, wanted = value > 0, "a positive norm"
         elif name == "max_keep":

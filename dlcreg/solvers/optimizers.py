@@ -10,6 +10,7 @@ from typing import Any, Literal
 from torch import nn
 from torch.optim import Optimizer
 
+from dlcreg.contracts import HasLayers
 from dlcreg.errors import ConfigError, Problem
 from dlcreg.registry import OPTIMIZERS
 from dlcreg.wiring import construct
@@ -22,6 +23,7 @@ def build_optimizer(
     model: nn.Module,
     options: Mapping[str, Mapping[str, float]] | None = None,
     no_weight_decay: Sequence[Literal["norm", "bias"]] = (),
+    layer_decay: float | None = None,
 ) -> Optimizer:
     """Return the optimizer of a model.
 
@@ -30,13 +32,15 @@ def build_optimizer(
         model: whose parameters are trained.
         options: see `parameter_groups`.
         no_weight_decay: see `parameter_groups`.
+        layer_decay: see `parameter_groups`.
 
     Raises:
-        ConfigError: a pattern of `options` fits no parameter, or nothing is left to train.
+        ConfigError: a pattern of `options` fits no parameter, no part has layers, or nothing is
+            left to train.
     """
     if isinstance(cfg, Optimizer):
         return cfg
-    groups = parameter_groups(model, cfg, options or {}, no_weight_decay)
+    groups = parameter_groups(model, cfg, options or {}, no_weight_decay, layer_decay)
     context = {"params": groups}
     built: Optimizer = construct(OPTIMIZERS, dict(cfg), context, "solver.optimizer")
     closure = inspect.signature(type(built).step).parameters.get("closure")
@@ -56,6 +60,7 @@ def parameter_groups(
     cfg: Mapping[str, Any],
     options: Mapping[str, Mapping[str, float]],
     no_weight_decay: Sequence[str] = (),
+    layer_decay: float | None = None,
 ) -> list[dict[str, Any]]:
     """Return the trainable parameters in groups of equal options, in the model's order.
 
@@ -68,9 +73,11 @@ def parameter_groups(
             the optimizer itself. Of several patterns that fit, the longest one counts.
         no_weight_decay: ``'norm'`` and ``'bias'`` take the weights of normalisation layers and
             all biases out of the weight decay.
+        layer_decay: factor of the learning rate from each layer to the one before it (Clark et
+            al., 2020), in the parts that keep `dlcreg.contracts.HasLayers`.
 
     Raises:
-        ConfigError: a pattern fits no parameter, or nothing is left to train.
+        ConfigError: a pattern fits no parameter, no part has layers, or nothing is left to train.
     """
     norms = {
         f"{prefix}.{name}" if prefix else name
@@ -78,6 +85,7 @@ def parameter_groups(
         if isinstance(module, _NORMS)
         for name, _ in module.named_parameters(recurse=False)
     }
+    rates = {} if layer_decay is None else _layer_rates(model, layer_decay)
     unused = set(options)
     groups: dict[tuple[tuple[str, float], ...], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
@@ -89,6 +97,9 @@ def parameter_groups(
         is_bias = name.rpartition(".")[2] == "bias"
         if ("norm" in no_weight_decay and name in norms) or ("bias" in no_weight_decay and is_bias):
             chosen["decay_mult"] = 0.0
+        if name in rates:
+            key = "lr" if "lr" in chosen else "lr_mult"
+            chosen[key] = chosen.get(key, 1.0) * rates[name]
         group = groups.setdefault(tuple(sorted(chosen.items())), _group(chosen, cfg))
         group["params"].append(parameter)
     if unused:
@@ -107,6 +118,26 @@ def parameter_groups(
             Problem("solver.optimizer", "the model has no parameter to train: all are frozen.")
         )
     return list(groups.values())
+
+
+def _layer_rates(model: nn.Module, decay: float) -> dict[str, float]:
+    """Return the factor of the learning rate by the name of each parameter that has a layer."""
+    rates = {}
+    for prefix, part in model.named_modules():
+        if isinstance(part, HasLayers):
+            for name, _ in part.named_parameters():  # type: ignore[attr-defined]
+                behind = part.num_layers - 1 - part.layer_of(name)
+                rates[f"{prefix}.{name}" if prefix else name] = decay**behind
+    if not rates:
+        parts = ", ".join(type(child).__name__ for child in model.children())
+        raise ConfigError(
+            Problem(
+                "solver.layer_decay",
+                f"no part of this model has layers that it knows of ({parts}). Leave layer_decay "
+                "out, or take a part that has a method layer_of(parameter), such as ViT.",
+            )
+        )
+    return rates
 
 
 def _fits(name: str, pattern: str) -> bool:

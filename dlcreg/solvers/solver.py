@@ -57,6 +57,8 @@ class Solver(HookedRun):
         param_groups: other options for some parameters, see
             `dlcreg.solvers.optimizers.parameter_groups`.
         no_weight_decay: kinds of parameters that are left out of the weight decay.
+        layer_decay: factor of the learning rate from each layer to the one before it, for models
+            with a part that has layers, see `dlcreg.contracts.HasLayers`; None: all learn alike.
         ema: momentum of a moving average of the weights, see `EMAHook`; None: none.
         early_stopping: when to give up, such as ``dict(patience=10)``; None: never.
         val_interval: epochs between two validations; the last epoch is validated always.
@@ -96,6 +98,7 @@ class Solver(HookedRun):
         clip_grad: float | None = None,
         param_groups: dict[str, dict[str, Any]] | None = None,
         no_weight_decay: Sequence[Literal["norm", "bias"]] = (),
+        layer_decay: float | None = None,
         ema: float | None = None,
         early_stopping: EarlyStoppingHook | None = None,
         val_interval: int = 1,
@@ -123,6 +126,7 @@ class Solver(HookedRun):
             max_keep=max_keep,
             ema=ema,
             clip_grad=clip_grad,
+            layer_decay=layer_decay,
             seed=seed,
         )
         check_batches(train_loader)
@@ -138,7 +142,9 @@ class Solver(HookedRun):
         layout = torch.channels_last if channels_last else torch.preserve_format
         self.model = model.to(self.device).to(memory_format=layout)
         self.evaluated_model: nn.Module = self.model
-        self.optimizer = build_optimizer(optimizer, self.model, param_groups, no_weight_decay)
+        self.optimizer = build_optimizer(
+            optimizer, self.model, param_groups, no_weight_decay, layer_decay
+        )
         self.step = TrainingStep(
             torch.compile(self.model) if compile else self.model,
             self.optimizer,

@@ -13,6 +13,7 @@ from dlcreg.models.codecs.gaussian import GaussianHeatmap
 from dlcreg.models.codecs.maps import find_peaks, peak_centres
 from dlcreg.models.codecs.msra import MSRAHeatmap
 from dlcreg.models.codecs.plateau import PlateauHeatmap
+from dlcreg.models.codecs.udp import UDPHeatmap
 from dlcreg.structures import Instances
 
 SIZES = [("256x192", (256, 192), 2.0), ("384x288", (384, 288), 3.0)]
@@ -103,6 +104,34 @@ def test_dark_flips_without_a_shift(arrays):
     file = arrays("codec_transpose_dark")
     maps = {"heatmap": torch.tensor(file["in/heatmaps"])}
     flipped = DarkHeatmap(stride=4).flip(maps, torch.tensor(TWINS))["heatmap"]
+    assert distance(flipped, file["out/flip_back"]) == 0
+
+
+def test_udp_targets_are_vitpose_s(arrays, label):
+    file = arrays("codec_vitpose_udp")
+    labels = label(file["in/joints"][None, None, :, :2], file["in/vis"][None, None])
+    target, weight = UDPHeatmap(stride=4).encode(labels, (256, 192))["heatmap"]
+    assert distance(target[0], file["out/target"]) < 1e-5
+    assert distance(weight[0, :, 0], file["out/target_weight"]) == 0
+
+
+def test_udp_decodes_as_vitpose_does(arrays):
+    file = arrays("codec_vitpose_udp")
+    poses = UDPHeatmap(stride=4).decode({"heatmap": torch.tensor(file["in/heatmaps"])})
+    assert distance(poses.scores[:, 0], file["out/maxvals"][..., 0]) == 0
+    # The corners of a map are those of the crop, which is 200 * scale pixels large in the image.
+    width = torch.tensor(file["in/scale"])[:, None] * 200
+    image = poses.keypoints[:, 0] * width / torch.tensor([191.0, 255.0])
+    image = image + torch.tensor(file["in/center"])[:, None] - width / 2
+    apart = np.abs(image.numpy() - file["out/preds_image"]).max(-1)
+    # Of the map without a value above 0 the original reads cells of the map before it.
+    assert (apart[file["out/maxvals"][..., 0] > 0] < 1e-4).all()
+
+
+def test_udp_flips_without_a_shift(arrays):
+    file = arrays("codec_vitpose_udp")
+    maps = {"heatmap": torch.tensor(file["in/heatmaps"])}
+    flipped = UDPHeatmap(stride=4).flip(maps, torch.tensor(TWINS))["heatmap"]
     assert distance(flipped, file["out/flip_back"]) == 0
 
 

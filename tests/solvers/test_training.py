@@ -176,6 +176,41 @@ def test_parameters_get_options_of_their_own(make_solver):
     }
 
 
+class Layered(Net):
+    """A net that knows its layers: what comes before its head is the first of two."""
+
+    num_layers = 2
+
+    def layer_of(self, parameter):
+        return int(parameter.startswith("head"))
+
+
+def test_each_layer_learns_slower_than_the_one_behind_it(make_solver):
+    solver = make_solver(
+        net=Layered,
+        optimizer={"type": "AdamW", "lr": 1e-3},
+        param_groups={"body.0.bias": {"lr_mult": 0.1}, "head.2.bias": {"lr": 0.5}},
+        layer_decay=0.75,
+    )
+    names = {id(p): n for n, p in solver.model.named_parameters()}
+    found = {names[id(p)]: g["lr"] for g in solver.optimizer.param_groups for p in g["params"]}
+    assert found == {
+        "body.0.weight": pytest.approx(0.75e-3),
+        "body.0.bias": pytest.approx(0.075e-3),
+        "head.2.weight": pytest.approx(1e-3),
+        "head.2.bias": 0.5,
+    }
+
+
+def test_a_layer_decay_without_layers_is_told(make_solver):
+    with pytest.raises(ConfigError, match=r"solver\.layer_decay: no part of this model has layers"):
+        make_solver(layer_decay=0.75)
+    with pytest.raises(
+        ConfigError, match=r"solver\.layer_decay: 1\.5 makes no sense: give a factor"
+    ):
+        make_solver(layer_decay=1.5)
+
+
 def test_a_pattern_that_fits_no_parameter_is_told(make_solver):
     with pytest.raises(ConfigError, match=r"param_groups.backbone: no parameter .* body, head"):
         make_solver(param_groups={"backbone": {"lr_mult": 0.1}})

@@ -76,12 +76,14 @@ PARTS = [
     ("backbones", "IdentityBackbone"),
     ("backbones", "DLCRNet", dict(arguments=dict(depth=18, upsampled_channels=16))),
     ("backbones", "DLCRNet", dict(arguments=dict(depth=18, engine="pytorch"))),
+    ("backbones", "ViT", dict(arguments=dict(dim=16, depth=2, num_heads=2, drop_path=0.2))),
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
     ("necks", "UpsampleConcat"),
     ("heads", "DEKRHead", dict(arguments=CENTRES, context=dict(num_individuals=2))),
     ("necks", "TransformerNeck", dict(arguments=dict(channels=16, hidden_channels=32), **ONE_MAP)),
     ("heads", "HeatmapHead"),
+    ("heads", "HeatmapHead", dict(arguments=dict(upsample=2, final_kernel=3))),
     ("heads", "HeatmapHead", dict(arguments=dict(deconv_channels=(16,), codec=GAUSSIAN))),
     ("heads", "HeatmapHead", dict(arguments=dict(codec=PLATEAU, losses=SCORES))),
     ("heads", "HeatmapHead", dict(arguments=dict(codec=FIELDS, losses=LIMBS))),
@@ -110,6 +112,7 @@ PARTS = [
     ("codecs", "DarkHeatmap", dict(arguments=dict(square_cells=True))),
     # HRNet and SimpleBaseline read a keypoint to the nearest cell of 4 px along x and y
     ("codecs", "MSRAHeatmap", dict(tolerance=3.0)),
+    ("codecs", "UDPHeatmap"),
     ("transforms", "Affine", dict(arguments=AFFINE)),
     ("transforms", "Crop", dict(arguments=dict(size=(80, 96), position="keypoint"))),
     ("transforms", "Crop", dict(arguments=dict(size=(140, 100)))),
@@ -148,6 +151,10 @@ EXPECTED = {
     "codecs/DarkHeatmap": {
         "round_trip_at_borders": "smoothing with zeros around the map bends the blob near a "
         "border, as in the original"
+    },
+    "codecs/UDPHeatmap": {
+        "round_trip_at_borders": "smoothing with the map mirrored at its borders bends the blob "
+        "near one, as in the original"
     },
     "codecs/MSRAHeatmap": {
         "round_trip_at_borders": "at the outermost cells the original moves no quarter of a cell"

@@ -92,7 +92,7 @@ class DarkHeatmap(Codec):
 
     def _cells(self, cells: Size, size: tuple[float, float], like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pixels from cell to cell, and the pixel of cell 0, each as x, y."""
-        down, across = (max(s - 1, 1) / max(c - 1, 1) for s, c in zip(size, cells, strict=True))
+        across, down = maps.corner_steps(cells, size)
         first = 0.0
         if self.square_cells:
             down = across
@@ -105,10 +105,7 @@ def smooth(heatmap: Tensor, kernel: int) -> Tensor:
 
     The standard deviation follows the width of the kernel as in OpenCV.
     """
-    sigma = 0.3 * ((kernel - 1) / 2 - 1) + 0.8
-    taps = torch.arange(kernel, device=heatmap.device, dtype=heatmap.dtype) - kernel // 2
-    taps = torch.exp(taps.square() / (-2 * sigma**2))
-    taps = taps / taps.sum()
+    taps = maps.gaussian_taps(kernel, heatmap)
     flat = heatmap.flatten(0, 1)[:, None]  # (B * K, 1, h, w)
     flat = F.conv2d(flat, taps.view(1, 1, 1, -1), padding=(0, kernel // 2))
     flat = F.conv2d(flat, taps.view(1, 1, -1, 1), padding=(kernel // 2, 0))

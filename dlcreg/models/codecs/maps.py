@@ -13,6 +13,7 @@ Shapes: B images, N animals, K keypoints, h x w cells.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -115,12 +116,32 @@ def centres(cells: int, stride: float, offset: float, like: Tensor) -> Tensor:
     return torch.arange(cells, device=like.device, dtype=like.dtype) * stride + offset
 
 
+def corner_steps(cells: Sequence[int], size: Sequence[float]) -> tuple[float, float]:
+    """Return the pixels along x and y from cell to cell, where corner cells lie on corner pixels.
+
+    Args:
+        cells: h and w of the map.
+        size: height and width of the image in pixels.
+    """
+    down, across = (max(s - 1, 1) / max(c - 1, 1) for s, c in zip(size, cells, strict=True))
+    return across, down
+
+
+def gaussian_taps(kernel: int, like: Tensor) -> Tensor:
+    """Return a Gaussian ``(kernel,)`` whose standard deviation follows its width as in OpenCV."""
+    sigma = 0.3 * ((kernel - 1) / 2 - 1) + 0.8
+    taps = torch.arange(kernel, device=like.device, dtype=like.dtype) - kernel // 2
+    taps = torch.exp(taps.square() / (-2 * sigma**2))
+    return taps / taps.sum()
+
+
 def gaussian_maps(
     keypoints: Tensor,
     known: Tensor,
     size: tuple[int, int],
     sigma: float,
     reach: float | None = None,
+    around: Tensor | None = None,
 ) -> Tensor:
     """Return heatmaps ``(B, K, h, w)`` with the largest of the animals' Gaussians in each cell.
 
@@ -132,6 +153,7 @@ def gaussian_maps(
         size: h and w of the map.
         sigma: standard deviation in cells.
         reach: cells further away than this along x or y are 0; None: no limit.
+        around: float ``(B, N, K, 2)``, from where `reach` counts; None: the keypoints.
     """
     keypoints = keypoints.masked_fill(~known[..., None], 0.0)
     x = keypoints[..., 0, None] - centres(size[1], 1.0, 0.0, keypoints)  # (B, N, K, w)
@@ -140,6 +162,9 @@ def gaussian_maps(
     column = torch.exp(y.square() * (-0.5 / sigma**2))
     column = column.masked_fill(~known[..., None], 0.0)
     if reach is not None:
+        if around is not None:
+            x = around[..., 0, None] - centres(size[1], 1.0, 0.0, keypoints)
+            y = around[..., 1, None] - centres(size[0], 1.0, 0.0, keypoints)
         row, column = (
             row.masked_fill(x.abs() > reach, 0.0),
             column.masked_fill(y.abs() > reach, 0.0),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dlcreg.contracts import Codec, Head, Loss
 from dlcreg.registry import HEADS
@@ -21,7 +22,7 @@ class HeatmapHead(Head):
     Without deconvolutions it is HRNet's head (Sun et al., 2019), with three of 256 channels
     SimpleBaseline's (Xiao et al., 2018). The parameters have their names: ``deconv_layers.*``, and
     ``final_layer.*`` for the codec's first output; each further output is made by
-    ``further_layers.<output>.*``.
+    ``further_layers.<output>.*``. With `upsample` it is ViTPose's simple head (Xu et al., 2022).
 
     Args:
         in_channels: channels of the feature map.
@@ -32,6 +33,8 @@ class HeatmapHead(Head):
         deconv_channels: channels of each transposed convolution; each doubles the map.
         deconv_kernel: size of their kernels.
         final_kernel: size of the last convolution's kernel, odd.
+        upsample: how many times the map, behind a ReLU, is enlarged bilinearly before all else;
+            1: it is taken as it is.
 
     Raises:
         ValueError: values that do not fit one another.
@@ -47,6 +50,7 @@ class HeatmapHead(Head):
         deconv_channels: Sequence[int] = (),
         deconv_kernel: Literal[2, 3, 4] = 4,
         final_kernel: int = 1,
+        upsample: int = 1,
     ) -> None:
         if deconv_kernel not in _PADDING:
             raise ValueError(f"deconv_kernel must be 2, 3 or 4, not {deconv_kernel}")
@@ -56,9 +60,12 @@ class HeatmapHead(Head):
             raise ValueError(f"num_keypoints must be an int of at least 1, not {num_keypoints!r}")
         if len(deconv_channels) and min(deconv_channels) < 1:
             raise ValueError(f"deconv_channels must be at least 1 each, not {deconv_channels}")
+        if upsample < 1:
+            raise ValueError(f"upsample must be at least 1, not {upsample}")
         outputs = codec.output_channels(num_keypoints)
-        super().__init__(codec, losses, stride=in_strides / 2 ** len(deconv_channels))
+        super().__init__(codec, losses, stride=in_strides / upsample / 2 ** len(deconv_channels))
         self.num_keypoints = num_keypoints
+        self.upsample = upsample
         self.deconv_layers = _deconvolutions(in_channels, deconv_channels, deconv_kernel)
         width = deconv_channels[-1] if len(deconv_channels) else in_channels
         first, *further = outputs
@@ -74,6 +81,8 @@ class HeatmapHead(Head):
     def forward(self, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Return maps ``(B, C, h, w)`` by name, from the one feature map of `features`."""
         (x,) = features
+        if self.upsample > 1:
+            x = F.interpolate(x.relu(), scale_factor=self.upsample, mode="bilinear")
         x = self.deconv_layers(x)
         outputs = {self.first: self.final_layer(x)}
         outputs.update({name: layer(x) for name, layer in self.further_layers.items()})

@@ -161,10 +161,11 @@ class TokenPoseHead(Head):
         (features,) = inputs
         x, positions = self._tokens(features)
         grid = patch_grid((features.shape[-2], features.shape[-1]), self.patch_size)
+        index = torch.arange(self.num_keypoints, device=x.device).expand(len(x), -1)
         maps = []
         for layer, repeat, _ in self._layers():
             x = x + positions if repeat else x
-            attention = layer.attention_weights(x, self.num_keypoints)  # (B, heads, K, K + N)
+            attention = layer.attention_weights(x, index)  # (B, heads, K, K + N)
             maps.append(attention[..., self.num_keypoints :].transpose(1, 2))
             x = layer(x)
         return torch.stack(maps).unflatten(-1, grid)  # (layers, B, K, heads, h, w)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.ops import StochasticDepth
 
 
 class SelfAttention(nn.Module):
@@ -41,10 +42,16 @@ class SelfAttention(nn.Module):
         x = F.scaled_dot_product_attention(query, key, value, scale=self.scale)
         return self.out(x.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
-    def weights(self, tokens: Tensor, count: int) -> Tensor:
-        """Return ``(B, heads, count, N)``, how much the first `count` tokens attend to each."""
+    def weights(self, tokens: Tensor, index: Tensor) -> Tensor:
+        """Return ``(B, heads, K, N)``, how much some tokens attend to each token.
+
+        Args:
+            tokens: ``(B, N, D)``.
+            index: int64 ``(B, K)``, which tokens of each image are asked.
+        """
         query, key, _ = self._split(tokens)
-        logits = query[:, :, :count] @ key.transpose(-2, -1) * self.scale
+        index = index[:, None, :, None].expand(-1, self.heads, -1, query.shape[-1])
+        logits = query.gather(2, index) @ key.transpose(-2, -1) * self.scale
         return logits.float().softmax(dim=-1)
 
     def _split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,6 +71,8 @@ class PreNormLayer(nn.Module):
         bias: whether queries, keys and values have a bias.
         scale: see `SelfAttention`.
         eps: of both layer normalisations.
+        drop_path: share of the images of a batch for which a residual branch is left out in
+            training (stochastic depth, Huang et al., 2016); the others make up for it.
     """
 
     def __init__(
@@ -74,18 +83,25 @@ class PreNormLayer(nn.Module):
         bias: bool = True,
         scale: Literal["head", "token"] = "head",
         eps: float = 1e-5,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=eps)
         self.attention = SelfAttention(dim, heads, bias, scale)
         self.norm2 = nn.LayerNorm(dim, eps=eps)
         self.mlp = nn.Sequential(nn.Linear(dim, width), nn.GELU(), nn.Linear(width, dim))
+        self.drop_path = StochasticDepth(drop_path, "row") if drop_path else nn.Identity()
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return tokens ``(B, N, D)`` of tokens ``(B, N, D)``."""
-        tokens = tokens + self.attention(self.norm1(tokens))
-        return tokens + self.mlp(self.norm2(tokens))  # type: ignore[no-any-return]
+        tokens = tokens + self.drop_path(self.attention(self.norm1(tokens)))
+        return tokens + self.drop_path(self.mlp(self.norm2(tokens)))  # type: ignore[no-any-return]
 
-    def attention_weights(self, tokens: Tensor, count: int) -> Tensor:
-        """Return ``(B, heads, count, N)``, how much the first `count` tokens attend to each."""
-        return self.attention.weights(self.norm1(tokens), count)
+    def attention_weights(self, tokens: Tensor, index: Tensor) -> Tensor:
+        """Return ``(B, heads, K, N)``, how much some tokens attend to each token.
+
+        Args:
+            tokens: ``(B, N, D)``.
+            index: int64 ``(B, K)``, which tokens of each image are asked.
+        """
+        return self.attention.weights(self.norm1(tokens), index)

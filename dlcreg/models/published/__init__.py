@@ -28,6 +28,7 @@ from dlcreg.models.published import (
     tokenpose,
     top_down,
     transpose,
+    vitpose,
 )
 from dlcreg.models.published.entry import Published
 from dlcreg.models.weights import load_state, read_state
@@ -43,6 +44,7 @@ PUBLISHED: dict[str, Published] = {
     **tokenpose.MODELS,
     **top_down.MODELS,
     **transpose.MODELS,
+    **vitpose.MODELS,
 }
 """All published models by name."""
 

@@ -130,7 +130,7 @@ def test_attention_weights_are_those_that_the_output_is_made_of():
     layer = SelfAttention(8, 2, bias=False)
     tokens = torch.randn(1, 5, 8)
     _, _, value = layer._split(tokens)
-    made = (layer.weights(tokens, 5) @ value).transpose(1, 2).flatten(2)
+    made = (layer.weights(tokens, torch.arange(5)[None]) @ value).transpose(1, 2).flatten(2)
     assert torch.allclose(layer.out(made), layer(tokens), atol=1e-6)
 
 
