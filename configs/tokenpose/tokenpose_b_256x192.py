@@ -17,7 +17,7 @@ model = dict(
         type="TokenPoseHead",
         patch_size=(4, 3),
         depth=(12,),
-        codec=dict(type="DarkHeatmap", sigma=2.0),
+        codec=dict(type="DarkHeatmap", sigma=2.0, square_cells=True),
         losses=dict(heatmap=dict(type="MSELoss", weight=0.5, reduction="mean")),
     ),
 )

@@ -51,7 +51,11 @@ def _tokenpose(
         "backbone": dict(backbone),
         "head": {
             "type": "TokenPoseHead",
-            "codec": {"type": "DarkHeatmap", "sigma": 3.0 if size[0] == 384 else 2.0},
+            "codec": {
+                "type": "DarkHeatmap",
+                "sigma": 3.0 if size[0] == 384 else 2.0,
+                "square_cells": True,
+            },
             "losses": {"heatmap": {"type": "MSELoss", "weight": 0.5, "reduction": "mean"}},
             **head,
         },
