@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from dlcreg.builder.plan import Plan
 from dlcreg.contracts import Head
 from dlcreg.files import written_whole
-from dlcreg.structures import Batch, DatasetInfo
+from dlcreg.structures import Batch, DatasetInfo, Instances
 
 _CELL = 3.1  # inches for an image
 _MOST = 4  # images
@@ -67,13 +67,13 @@ def draw_batch(plan: Plan, path: str | Path) -> Path:
     figure = Figure(figsize=(_CELL * columns, (tall + 0.3) * shown + 0.8), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(shown, columns, squeeze=False)
-    colours = colormaps["gist_rainbow"](np.linspace(0, 1, info.num_keypoints))
+    names = [*info.keypoint_names, *(info.unique.keypoint_names if info.unique else ())]
+    colours = colormaps["gist_rainbow"](np.linspace(0, 1, len(names)))
     for row in range(shown):
         _labelled(grid[row, 0], batch, row, info, colours)
         for axes, target in zip(grid[row, 1:], targets):
             _targeted(axes, batch, row, target, colours)
     marks = [Line2D([], [], color=c, marker="o", ls="", ms=5) for c in colours]
-    names = list(info.keypoint_names)
     figure.legend(
         marks, names, loc="outside lower center", ncols=max(1, int(columns * 3)), fontsize=7,
         frameon=False,
@@ -91,9 +91,11 @@ def targets_of(model: nn.Module, batch: Batch) -> Iterator[Target]:
     divisor = int(getattr(model, "size_divisor", 1))
     height, width = (-(-length // divisor) * divisor for length in batch.images.shape[-2:])
     heads = {name: module for name, module in model.named_modules() if isinstance(module, Head)}
+    outer = tuple(f"{name}." for name in heads)
+    heads = {name: head for name, head in heads.items() if not name.startswith(outer)}
     for name, head in heads.items():
         with torch.no_grad():
-            made = head.codec.encode(batch.instances, (height, width))
+            made = head.targets(batch.instances, (height, width))
         for output, value in made.items():
             label = output if len(heads) == 1 else f"{name.rpartition('.')[2]}.{output}"
             yield _target(label, value, (height, width), batch)
@@ -130,7 +132,7 @@ def _labelled(axes: Axes, batch: Batch, row: int, info: DatasetInfo, colours: np
     axes.imshow(_image(batch, row))
     name = Path(batch.meta[row].path)
     axes.set_title(f"{Path(name.parent.name) / name.name}", fontsize=7)
-    for points, seen in _animals(batch, row):
+    for points, seen in _animals(batch.instances, row):
         bones = [points[list(bone)] for bone in info.skeleton if seen[list(bone)].all()]
         axes.add_collection(LineCollection(bones, colors="white", lw=0.8, alpha=0.8))
     _points(axes, batch, row, colours, size=26)
@@ -153,16 +155,20 @@ def _targeted(axes: Axes, batch: Batch, row: int, target: Target, colours: np.nd
 
 
 def _points(axes: Axes, batch: Batch, row: int, colours: np.ndarray, size: float) -> None:
-    for points, seen in _animals(batch, row):
-        marks = axes.scatter(
-            points[seen, 0], points[seen, 1], c=colours[seen], s=size, marker="+", linewidths=1.1
-        )
-        marks.set_path_effects([_SHADOW])
+    count = batch.instances.keypoints.shape[2]
+    groups = [(batch.instances, colours[:count])]
+    if batch.instances.unique is not None:
+        groups.append((batch.instances.unique, colours[count:]))
+    for instances, own in groups:
+        for points, seen in _animals(instances, row):
+            marks = axes.scatter(
+                points[seen, 0], points[seen, 1], c=own[seen], s=size, marker="+", linewidths=1.1
+            )
+            marks.set_path_effects([_SHADOW])
 
 
-def _animals(batch: Batch, row: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _animals(instances: Instances, row: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield keypoints (K, 2) and whether each is labelled, of each animal of an image."""
-    instances = batch.instances
     for animal in range(instances.valid.shape[1]):
         if bool(instances.valid[row, animal]):
             seen = instances.visibility[row, animal].numpy() > 0

@@ -6,7 +6,7 @@ import csv
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ class Frame:
         title: the text above it.
         pairs: which prediction is which label: indices (M, N), as `match` gives them.
         names: of the N labelled animals; shown where there are several.
+        taken_for: names of the M predicted animals, for models that say who is who; told where it
+            is not that of the labelled one.
+        unique_labels: float ``(U, 2)``, the unique body parts, as `labels`.
+        unique_keypoints: float ``(U, 2)``, predictions of them; NaN where there is none.
+        unique_scores: float ``(U,)``.
     """
 
     image: np.ndarray
@@ -56,6 +61,10 @@ class Frame:
     title: str
     pairs: Sequence[tuple[int, int]] = ()
     names: Sequence[str] = ()
+    taken_for: Sequence[str] = ()
+    unique_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    unique_keypoints: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    unique_scores: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 def draw_frames(
@@ -66,11 +75,13 @@ def draw_frames(
     pcutoff: float = 0.6,
     columns: int = 3,
     skeleton: Sequence[tuple[int, int]] = (),
+    unique_names: Sequence[str] = (),
 ) -> Path:
     """Draw frames in a grid: labels as crosses, predictions as dots, hollow below the cut-off.
 
     A thin line leads from each dot to its cross, the skeleton joins the dots of an animal. Where
-    there are several animals, each has its colour and its name. Each frame is cut around labels,
+    there are several animals, each has its colour and its name: that of the individual that it is
+    taken for, if the model says so. Unique body parts are squares. Each frame is cut around labels,
     their predictions and all that is likely, with some margin, so that errors of a few pixels can
     be seen.
 
@@ -82,10 +93,11 @@ def draw_frames(
         pcutoff: likelihood below which a prediction is drawn hollow.
         columns: frames side by side.
         skeleton: pairs of indices of keypoints.
+        unique_names: names of the unique body parts, for the legend.
     """
     columns = min(columns, len(frames))
     rows = math.ceil(len(frames) / columns)
-    names = [*keypoint_names, "label", "prediction", f"likelihood < {pcutoff:g}"]
+    names = [*keypoint_names, *unique_names, "label", "prediction", f"likelihood < {pcutoff:g}"]
     windows = [_window(frame, pcutoff) for frame in frames]
     width = min(3 * CELL / columns, 1.6 * CELL)  # sizes in inches from here on
     height = width * max((y1 - y0 + 1) / (x1 - x0 + 1) for x0, y0, x1, y1 in windows)
@@ -95,14 +107,15 @@ def draw_frames(
         figsize=(width * columns, (height + 0.25) * rows + legend + 0.35), layout="constrained"
     )
     FigureCanvasAgg(figure)
-    colours = _colours(len(keypoint_names))
+    colours = _colours(len(keypoint_names) + len(unique_names))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(frames) :]:
         axes.set_visible(False)
     for axes, frame, window in zip(grid, frames, windows):
         _draw(axes, frame, window, colours, pcutoff, skeleton)
     figure.suptitle(title, fontsize=11)
-    marks = [Line2D([], [], color=c, marker="o", ls="", ms=5) for c in colours]
+    shapes = ["o"] * len(keypoint_names) + ["s"] * len(unique_names)
+    marks = [Line2D([], [], color=c, marker=m, ls="", ms=5) for c, m in zip(colours, shapes)]
     marks += [Line2D([], [], color="k", marker="+", ls="", ms=8)]
     marks += [Line2D([], [], color="k", marker="o", ls="", ms=5)]
     marks += [Line2D([], [], color="k", marker="o", mfc="none", ls="", ms=5)]
@@ -127,33 +140,90 @@ def _draw(
     axes.set_xlim(x0 - 0.5, x1 + 0.5)
     axes.set_ylim(y1 + 0.5, y0 - 0.5)
     several = max(len(frame.labels), len(frame.keypoints)) > 1
+    own = _own_colours(frame)
     label_of = dict(frame.pairs)
-    spare = itertools.count(len(frame.labels))  # colours of predictions that are no labelled animal
+    count = len(colours) - len(frame.unique_labels)
     for row, (pose, score) in enumerate(zip(frame.keypoints, frame.scores)):
-        animal = label_of.get(row)
-        own = _ANIMALS[(next(spare) if animal is None else animal) % len(_ANIMALS)]
         bones = [pose[list(bone)] for bone in skeleton if (score[list(bone)] >= pcutoff).all()]
-        axes.add_collection(LineCollection(bones, colors=own, lw=0.8, alpha=0.7))
-        if animal is not None:
-            misses = np.stack([pose, frame.labels[animal]], axis=1)
-            both = np.isfinite(misses).all(axis=(1, 2))
-            axes.add_collection(LineCollection(list(misses[both]), colors=colours[both], lw=0.8))
-        sure = (score >= pcutoff)[:, None]
-        face = np.where(sure, colours, to_rgba("none"))
-        edge = np.where(sure, to_rgba(own if several else "k"), colours)
-        seen = _within(pose, window)  # whole, where a mark stands at the very edge
-        x, y = pose[seen].T
-        dots: dict[str, Any] = {"c": face[seen], "edgecolors": list(edge[seen])}
-        axes.scatter(x, y, s=20, linewidths=0.9, clip_on=False, **dots)
+        axes.add_collection(LineCollection(bones, colors=own[row], lw=0.8, alpha=0.7))
+        animal = label_of.get(row)
+        label = np.full_like(pose, np.nan) if animal is None else frame.labels[animal]
+        edge = own[row] if several else "k"
+        _dots(axes, pose, score, label, colours[:count], edge, window, pcutoff)
+        name = frame.taken_for[row] if row < len(frame.taken_for) else ""
+        if several and animal is not None and name not in ("", frame.names[animal]):
+            found = pose[np.isfinite(pose).all(axis=1)]
+            _name(axes, found, f"taken for {name}", own[row], window, below=True)
+    if len(frame.unique_keypoints):
+        points, scores = frame.unique_keypoints, frame.unique_scores
+        _dots(axes, points, scores, frame.unique_labels, colours[count:], "k", window, pcutoff, "s")
     for animal, label in enumerate(frame.labels):
-        x, y = label.T
-        cross: dict[str, Any] = {"marker": "+", "s": 60, "linewidths": 1.3, "clip_on": False}
-        axes.scatter(x, y, c=colours, **cross).set_path_effects([_SHADOW])
+        _crosses(axes, label, colours[:count])
         if several and animal < len(frame.names) and np.isfinite(label).any():
-            above = np.nanmin(y) - 0.03 * (y1 - y0)
-            name = frame.names[animal]
-            text = axes.text(np.nanmean(x), above, name, fontsize=8, ha="center", clip_on=True)
-            text.set(color=_ANIMALS[animal % len(_ANIMALS)], path_effects=[_SHADOW])
+            colour = _ANIMALS[animal % len(_ANIMALS)]
+            _name(axes, label, frame.names[animal], colour, window)
+    _crosses(axes, frame.unique_labels, colours[count:])
+
+
+def _own_colours(frame: Frame) -> list[str]:
+    """Return the colour of each prediction: of who it is taken for, or is; else one of its own."""
+    spare = itertools.count(len(frame.labels))
+    label_of = dict(frame.pairs)
+    names = list(frame.names)
+    own = []
+    for row in range(len(frame.keypoints)):
+        name = frame.taken_for[row] if row < len(frame.taken_for) else ""
+        animal = names.index(name) if name in names else None if name else label_of.get(row)
+        own.append(_ANIMALS[(next(spare) if animal is None else animal) % len(_ANIMALS)])
+    return own
+
+
+def _dots(
+    axes: Axes,
+    points: np.ndarray,
+    score: np.ndarray,
+    label: np.ndarray,
+    colours: np.ndarray,
+    edge: str,
+    window: Window,
+    pcutoff: float,
+    marker: str = "o",
+) -> None:
+    """Draw predictions, hollow below the cut-off, and the way from each to its label."""
+    misses = np.stack([points, label], axis=1)
+    both = np.isfinite(misses).all(axis=(1, 2))
+    axes.add_collection(LineCollection(list(misses[both]), colors=colours[both], lw=0.8))
+    sure = (score >= pcutoff)[:, None]
+    face = np.where(sure, colours, to_rgba("none"))
+    edges = np.where(sure, to_rgba(edge), colours)
+    seen = _within(points, window)  # whole, where a mark stands at the very edge
+    x, y = points[seen].T
+    dots: dict[str, Any] = {"c": face[seen], "edgecolors": list(edges[seen]), "marker": marker}
+    axes.scatter(x, y, s=20, linewidths=0.9, clip_on=False, **dots)
+
+
+def _crosses(axes: Axes, label: np.ndarray, colours: np.ndarray) -> None:
+    x, y = label.T
+    cross: dict[str, Any] = {"marker": "+", "s": 60, "linewidths": 1.3, "clip_on": False}
+    axes.scatter(x, y, c=colours, **cross).set_path_effects([_SHADOW])
+
+
+def _name(
+    axes: Axes, points: np.ndarray, name: str, colour: str, window: Window, below: bool = False
+) -> None:
+    """Write a name above an animal, or below it."""
+    if not len(points):
+        return
+    x, y = points.T
+    top, bottom = window[1], window[3]
+    gap = 0.03 * (bottom - top)
+    at = (
+        min(np.nanmax(y) + gap, bottom - 2 * gap)
+        if below
+        else max(np.nanmin(y), top + 3 * gap) - gap
+    )
+    text = axes.text(np.nanmean(x), at, name, fontsize=8, ha="center", clip_on=True)
+    text.set(color=colour, path_effects=[_SHADOW], va="top" if below else "bottom")
 
 
 def draw_learning_curves(path: Path, table: Path) -> Path:
@@ -228,10 +298,11 @@ def _window(frame: Frame, pcutoff: float) -> Window:
     What counts are labels, the predictions that are compared with them, and likely predictions.
     """
     size = np.array(frame.image.shape[1::-1])
-    counts = frame.scores >= pcutoff
+    counts = (frame.scores >= pcutoff) & np.isfinite(frame.keypoints).all(axis=-1)
     for row, animal in frame.pairs:
         counts[row] |= np.isfinite(frame.labels[animal]).all(axis=-1)
-    points = np.concatenate([frame.labels.reshape(-1, 2), frame.keypoints[counts]])
+    shown = [frame.labels.reshape(-1, 2), frame.keypoints[counts], frame.unique_labels]
+    points = np.concatenate(shown)
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         return 0, 0, size[0] - 1, size[1] - 1

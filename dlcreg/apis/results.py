@@ -84,6 +84,7 @@ def draw_extremes(
         pcutoff: likelihood below which a prediction is drawn hollow.
     """
     names, skeleton = dataset.info.keypoint_names, dataset.info.skeleton
+    unique_names = dataset.info.unique.keypoint_names if dataset.info.unique else ()
     return [
         draw_frames(
             folder / f"{part}_{which}.png",
@@ -92,6 +93,7 @@ def draw_extremes(
             f"{which} frames of the {part} part",
             pcutoff,
             skeleton=skeleton,
+            unique_names=unique_names,
         )
         for which, frames in extremes(dataset, predictions, count).items()
         if frames
@@ -155,11 +157,8 @@ def _frame(dataset: Dataset, one: _Compared) -> Frame:
     title += f"{one.error:.1f} px" if math.isfinite(one.error) else "nothing found"
     if one.missed and one.pairs:
         title += f", {one.missed} missed"
-    known = dataset.info.individuals
-    names = [
-        known[index] if 0 <= index < len(known) else f"{row + 1}"
-        for row, index in enumerate(np.asarray(labels.ids).tolist())
-    ]
+    who = one.poses.identities
+    taken_for = [] if who is None else [_name_of(dataset, i) for i in who[0].tolist()]
     return Frame(
         image=dataset.image(one.meta.image_id),
         labels=points,
@@ -167,8 +166,36 @@ def _frame(dataset: Dataset, one: _Compared) -> Frame:
         scores=one.poses.scores[0].numpy(),
         title=title,
         pairs=one.pairs,
-        names=names,
+        names=[
+            _name_of(dataset, index) or f"{row + 1}"
+            for row, index in enumerate(np.asarray(labels.ids).tolist())
+        ],
+        taken_for=taken_for,
+        **_unique(dataset, one),
     )
+
+
+def _name_of(dataset: Dataset, index: int) -> str:
+    """Return the name of an individual; empty where it has none."""
+    known = dataset.info.individuals
+    return known[index] if 0 <= index < len(known) else ""
+
+
+def _unique(dataset: Dataset, one: _Compared) -> dict[str, np.ndarray]:
+    """Return the unique body parts of an image and the best prediction of them, for its `Frame`."""
+    info, labels, found = dataset.info.unique, one.labels.unique, one.poses.unique
+    if info is None or labels is None:
+        return {}
+    keypoints, scores = np.full((info.num_keypoints, 2), np.nan), np.zeros(info.num_keypoints)
+    if found is not None and found.valid.any():
+        best = int(found.instance_scores[0].argmax())
+        keypoints, scores = found.keypoints[0, best].numpy(), found.scores[0, best].numpy()
+    seen = np.asarray(labels.visibility[0])[:, None] > 0
+    return {
+        "unique_labels": np.where(seen, labels.keypoints[0], np.nan),
+        "unique_keypoints": keypoints,
+        "unique_scores": scores,
+    }
 
 
 def _scalars(values: Any) -> dict[str, Any]:

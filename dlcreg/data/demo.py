@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import yaml
 
-from dlcreg.data.demo_scene import BODYPARTS, Arena, herd_of
+from dlcreg.data.demo_scene import BODYPARTS, CORNERS, Arena, herd_of
 from dlcreg.data.labels import write_table
 from dlcreg.errors import DataError
 
@@ -33,6 +33,8 @@ def generate(
     size: tuple[int, int] = (192, 256),
     seed: int = 0,
     video: bool = True,
+    corners: bool = False,
+    identity: bool = False,
 ) -> Path:
     """Make a DeepLabCut project with labels, frames and two short videos.
 
@@ -46,6 +48,9 @@ def generate(
         size: height and width of the frames, at least 64.
         seed: of everything random.
         video: write ``videos/arena1.mp4`` and ``arena2.mp4``, 60 frames each.
+        corners: walls, with the four corners of the arena labelled as unique body parts; they make
+            a multi-animal project, too.
+        identity: say in config.yaml that the animals, which differ in colour, are known apart.
 
     Returns:
         `root` as a path.
@@ -60,12 +65,12 @@ def generate(
         raise DataError("the demo project needs frames >= 2, animals >= 1 and size >= (64, 64)")
     for number, name in enumerate(_VIDEOS):
         rng = np.random.default_rng(np.random.SeedSequence([seed, number]))
-        arena = Arena.made(size, rng)
+        arena = Arena.made(size, rng, walls=corners)
         count = frames // 2 + (number < frames % 2)
         _write_labelled(root / "labeled-data" / name, arena, count, animals, rng)
         if video:
             _write_video(root / "videos" / f"{name}.mp4", arena, animals, rng)
-    _write_config(root, animals, size)
+    _write_config(root, animals, size, corners, identity)
     return root
 
 
@@ -82,14 +87,17 @@ def _write_labelled(
         for _ in range(12):
             for animal in herd:
                 animal.walk(arena.size, 1.0, rng)
-        image, keypoints = arena.picture(herd, rng)
+        image, keypoints, corners = arena.picture(herd, rng)
         names.append(f"labeled-data/{folder.name}/img{number:04d}.png")
-        labels.append(keypoints)
+        labels.append(np.concatenate([keypoints.reshape(-1, 2), corners]))
         file = folder / f"img{number:04d}.png"
         if not cv2.imwrite(str(file), image[:, :, ::-1]):  # which is all that it says
             raise DataError(f"{file} cannot be written: is the disk full?")
-    who = _individuals(animals) if animals > 1 else ("",)
-    columns = [(name, part, axis) for name in who for part in BODYPARTS for axis in "xy"]
+    walls = arena.corners is not None
+    who = _individuals(animals) if animals > 1 or walls else ("",)
+    points = [(name, part) for name in who for part in BODYPARTS]
+    points += [("single", part) for part in CORNERS if walls]
+    columns = [(*point, axis) for point in points for axis in "xy"]
     write_table(folder, _SCORER, names, columns, np.stack(labels).reshape(count, -1).round(3))
 
 
@@ -117,22 +125,24 @@ def _individuals(animals: int) -> tuple[str, ...]:
     return tuple(f"animal{i}" for i in range(1, animals + 1))
 
 
-def _write_config(root: Path, animals: int, size: tuple[int, int]) -> None:
-    crop = f"0, {size[1]}, 0, {size[0]}"
+def _write_config(
+    root: Path, animals: int, size: tuple[int, int], corners: bool, identity: bool
+) -> None:
+    crop, several = f"0, {size[1]}, 0, {size[0]}", animals > 1 or corners
     config: dict[str, object] = {
         "Task": "demo",
         "scorer": _SCORER,
         "date": "Jan01",
-        "multianimalproject": animals > 1,
-        "identity": False,
+        "multianimalproject": several,
+        "identity": identity,
         "project_path": str(root.resolve()),
         "engine": "pytorch",
         "video_sets": {f"videos/{name}.mp4": {"crop": crop} for name in _VIDEOS},
     }
-    if animals > 1:
+    if several:
         config |= {
             "individuals": list(_individuals(animals)),
-            "uniquebodyparts": [],
+            "uniquebodyparts": list(CORNERS) if corners else [],
             "multianimalbodyparts": list(BODYPARTS),
             "bodyparts": "MULTI!",
         }

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 BODYPARTS = ("snout", "leftear", "rightear", "spine", "tailbase", "tailtip")
+CORNERS = ("topleft", "topright", "bottomleft", "bottomright")
 _FINE = 2  # drawn this much larger and averaged: positions between pixels are real
 _STONE = -1  # owner of a pixel that a stone covers
 _GROUND = 0
@@ -117,17 +118,19 @@ def _hull(target: np.ndarray, centres: np.ndarray, radii: np.ndarray, value: Any
 class Arena:
     """The ground with its texture, and stones that cover what passes under them.
 
-    `ground` is uint8 ``(H, W, 3)`` at `_FINE` times the size; `stones` bool, likewise.
+    `ground` is uint8 ``(H, W, 3)`` at `_FINE` times the size; `stones` bool, likewise. `corners`
+    are where the walls meet, float64 ``(4, 2)`` in the order of CORNERS; None without walls.
     """
 
     size: tuple[int, int]
     ground: np.ndarray
     stones: np.ndarray
     stone_colour: np.ndarray
+    corners: np.ndarray | None = None
 
     @classmethod
-    def made(cls, size: tuple[int, int], rng: np.random.Generator) -> Arena:
-        """Return an arena with its own texture and three stones."""
+    def made(cls, size: tuple[int, int], rng: np.random.Generator, walls: bool = False) -> Arena:
+        """Return an arena with its own texture and three stones, and walls if `walls`."""
         height, width = size[0] * _FINE, size[1] * _FINE
         texture = sum(
             weight * cv2.resize(rng.normal(0, 1, (height // s, width // s)), (width, height))
@@ -150,12 +153,32 @@ class Arena:
                 -1,
             )
         colour = np.clip(110 + np.asarray(texture)[:, :, None] * [1.2, 1.3, 1.2], 0, 255)
-        return cls(size, _bytes(ground), stones.astype(bool), _bytes(colour))
+        arena = cls(size, _bytes(ground), stones.astype(bool), _bytes(colour))
+        if walls:
+            arena._fence(rng)
+        return arena
+
+    def _fence(self, rng: np.random.Generator) -> None:
+        """Draw walls along four lines a little within the image, and note where they meet."""
+        share = np.array([[0.06, 0.07], [0.94, 0.07], [0.06, 0.93], [0.94, 0.93]])
+        corners = (share + rng.uniform(-0.03, 0.03, (4, 2))) * self.size[::-1]
+        outline = np.array([_fine(corners[i]) for i in (0, 1, 3, 2)])
+        width = max(2, round(0.018 * self.size[0] * _FINE))
+        wall = np.zeros(self.stones.shape, np.uint8)
+        cv2.polylines(wall, [outline], True, 1, width)
+        self.ground[wall > 0] = (52, 58, 74)
+        self.stones[wall > 0] = False
+        self.corners = corners
 
     def picture(
         self, herd: list[Animal], rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return a frame, uint8 ``(H, W, 3)`` RGB, and keypoints ``(A, K, 2)``, NaN if hidden."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return a frame, its keypoints and its corners.
+
+        Returns:
+            uint8 ``(H, W, 3)`` RGB; ``(A, K, 2)`` and ``(4, 2)``, or ``(0, 2)`` without walls; NaN
+            for what is hidden.
+        """
         image = self.ground.copy()
         owner = np.full(image.shape[:2], _GROUND, np.int16)
         for who, animal in enumerate(herd, start=1):
@@ -166,16 +189,23 @@ class Arena:
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         image = _bytes(image + rng.normal(0, 3.0, (height, width, 1)))
         keypoints = np.stack([animal.keypoints() for animal in herd])
-        return image, np.where(self._seen(keypoints, owner)[..., None], keypoints, np.nan)
+        seen = self._seen(keypoints, owner, np.arange(1, len(keypoints) + 1)[:, None])
+        corners = np.empty((0, 2)) if self.corners is None else self.corners
+        bare = self._seen(corners, owner, _GROUND)
+        return (
+            image,
+            np.where(seen[..., None], keypoints, np.nan),
+            np.where(bare[..., None], corners, np.nan),
+        )
 
-    def _seen(self, keypoints: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    def _seen(self, keypoints: np.ndarray, owner: np.ndarray, mine: Any) -> np.ndarray:
+        """Return which keypoints ``(..., 2)`` lie on the ground, or on what belongs to `mine`."""
         height, width = self.size
         pixel = np.rint((keypoints + 0.5) * _FINE - 0.5).astype(int)
         inside = ((keypoints > 1) & (keypoints < [width - 2, height - 2])).all(axis=-1)
         limit = [owner.shape[1] - 1, owner.shape[0] - 1]
         x, y = np.moveaxis(np.clip(pixel, 0, limit), -1, 0)
         on_top = owner[y, x]
-        mine = np.arange(1, len(keypoints) + 1)[:, None]
         return inside & ((on_top == mine) | (on_top == _GROUND))
 
 

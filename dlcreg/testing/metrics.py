@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from dlcreg.contracts import Metric
-from dlcreg.structures import Instances, Meta, Poses
+from dlcreg.structures import DatasetInfo, Instances, Meta, Poses
 from dlcreg.testing.results import fail
 from dlcreg.testing.subject import INFO, Subject
 
@@ -25,31 +25,53 @@ def _images(noise: float = 0.0, seed: int = 0) -> list[Image]:
     """Return four images of one animal with one keypoint missing in each, and predictions.
 
     Args:
-        noise: standard deviation of the predictions along x and y, pixels.
+        noise: standard deviation of the predictions along x and y, pixels; from 30 on animals are
+            taken for one another, too.
         seed: of the noise; the labels are always the same.
     """
     drawn = np.random.default_rng(7)
     rng = np.random.default_rng(seed)
+    names = len(INFO.individuals)
     images = []
     for i in range(4):
-        keypoints = drawn.uniform(20, 76, (1, INFO.num_keypoints, 2)).astype(np.float32)
-        visibility = np.full((1, INFO.num_keypoints), 2, np.uint8)
-        visibility[0, i] = 0
-        keypoints[visibility == 0] = 0
-        seen = keypoints[visibility > 0]
-        low, high = seen.min(axis=0) - 5, seen.max(axis=0) + 5
-        instances = Instances(
-            keypoints=keypoints,
-            visibility=visibility,
-            boxes=np.concatenate([low, high - low])[None],
-            areas=np.prod(high - low)[None],
-            valid=np.ones(1, bool),
-            ids=np.zeros(1, np.int64),
-        )
-        moved = keypoints + rng.normal(0, 1, keypoints.shape).astype(np.float32) * noise
-        poses = _poses(torch.from_numpy(moved)[None], score=0.99 - 0.05 * i)
+        score = 0.99 - 0.05 * i
+        instances, poses = _pair(INFO, i, drawn, rng, noise, score)
+        instances.ids = np.array([i % names], np.int64)
+        who = (i + (noise >= 30)) % names
+        poses.identities = torch.tensor([[who]])
+        poses.identity_scores = torch.eye(names)[who].expand(1, 1, INFO.num_keypoints, names)
+        if INFO.unique is not None:
+            instances.unique, poses.unique = _pair(INFO.unique, i, drawn, rng, noise, score)
         images.append((poses, instances, Meta(i, f"{i}.png", _SIZE)))
     return images
+
+
+def _pair(
+    info: DatasetInfo,
+    number: int,
+    drawn: np.random.Generator,
+    rng: np.random.Generator,
+    noise: float,
+    score: float,
+) -> tuple[Instances, Poses]:
+    """Return the labels of one animal, one keypoint of which has none, and a prediction."""
+    count = info.num_keypoints
+    keypoints = drawn.uniform(20, 76, (1, count, 2)).astype(np.float32)
+    visibility = np.full((1, count), 2, np.uint8)
+    visibility[0, number % count] = 0
+    keypoints[visibility == 0] = 0
+    seen = keypoints[visibility > 0]
+    low, high = seen.min(axis=0) - 5, seen.max(axis=0) + 5
+    instances = Instances(
+        keypoints=keypoints,
+        visibility=visibility,
+        boxes=np.concatenate([low, high - low])[None],
+        areas=np.prod(high - low)[None],
+        valid=np.ones(1, bool),
+        ids=np.full(1, -1, np.int64),
+    )
+    moved = keypoints + rng.normal(0, 1, keypoints.shape).astype(np.float32) * noise
+    return instances, _poses(torch.from_numpy(moved)[None], score)
 
 
 def _poses(keypoints: torch.Tensor, score: float) -> Poses:
@@ -103,9 +125,10 @@ def right_direction(subject: Subject) -> str:
     perfect = _scalars(metric, _images())
     for noise in (0.5, 3.0, 40.0):
         other = _scalars(metric, _images(noise))
+        worse = {key: sign * (value - other[key]) for key, value in perfect.items()}
+        told = noise < 30 or any(by > 0 for by in worse.values())  # a count may stay as it is
         for key, value in perfect.items():
-            worse = sign * (value - other[key])
-            if not (worse > 0 if noise > 30 else worse >= -1e-9):
+            if not (worse[key] >= -1e-9 and told):
                 fail(
                     f"gives {key}={value:.4g} for perfect predictions and {other[key]:.4g} for "
                     f"ones that are {noise:g} px off",
@@ -160,10 +183,13 @@ def ignores_padding(subject: Subject) -> str:
     metric = subject.build()
     images = []
     for poses, labels, meta in _images(2.0):
-        score = float(poses.instance_scores)
-        both = torch.cat([poses.keypoints, torch.full_like(poses.keypoints, 3.0)], dim=1)
-        poses = _poses(both, score)
-        poses.valid[:, 1] = False
+        known = {name: value for name, value in vars(poses).items() if value is not None}
+        known.pop("unique", None)
+        both: dict[str, Any] = {
+            name: torch.cat([value, value], dim=1) for name, value in known.items()
+        }
+        poses = replace(poses, **both)
+        poses.keypoints[:, 1], poses.valid[:, 1] = 3.0, False
         padded: dict[str, Any] = {
             name: np.concatenate([value, np.full_like(value, name == "visibility")])
             for name, value in vars(labels).items()
@@ -234,13 +260,19 @@ def input_unchanged(subject: Subject) -> str:
         metric.compute()
         for before, after in zip(kept, (poses, instances)):
             for name, value in vars(before).items():
-                if value is not None and not np.array_equal(value, getattr(after, name)):
+                if not _equal(value, getattr(after, name)):
                     fail(
                         f"changes {type(before).__name__.lower()}.{name} in place",
                         "that it is left as it is: all metrics read the same",
                         "Copy before writing",
                     )
     return "left as they are"
+
+
+def _equal(first: Any, second: Any) -> bool:
+    if isinstance(first, (Poses, Instances)):
+        return all(_equal(value, getattr(second, name)) for name, value in vars(first).items())
+    return first is None or np.array_equal(first, second)
 
 
 CHECKS = (

@@ -117,7 +117,8 @@ def test_a_metric_named_twice_is_one_problem():
     (problem,) = caught.value.problems
     assert problem.message == (
         "PixelError and PixelError both measure 'mean_error_px', 'rmse_px', "
-        "'mean_error_px_pcutoff', 'rmse_px_pcutoff': leave one of them out."
+        "'mean_error_px_pcutoff', 'rmse_px_pcutoff', 'missed_rate', 'false_rate': leave one of "
+        "them out."
     )
 
 

@@ -452,7 +452,8 @@ def test_the_log_file_has_the_lines_and_warnings(make_solver):
         (
             {"save_best": "mean_eror_px"},
             "solver.save_best: no metric measures 'mean_eror_px'. Did you mean 'mean_error_px'? "
-            "Known: mean_error_px, rmse_px, mean_error_px_pcutoff, rmse_px_pcutoff.",
+            "Known: mean_error_px, rmse_px, mean_error_px_pcutoff, rmse_px_pcutoff, missed_rate, "
+            "false_rate.",
         ),
         (
             {"save_best": "rmse_px", "val": False},
@@ -468,7 +469,8 @@ def test_the_log_file_has_the_lines_and_warnings(make_solver):
         (
             {"early_stopping": EarlyStoppingHook(3, monitor="pck")},
             "solver.early_stopping.monitor: no metric measures 'pck'. "
-            "Known: mean_error_px, rmse_px, mean_error_px_pcutoff, rmse_px_pcutoff.",
+            "Known: mean_error_px, rmse_px, mean_error_px_pcutoff, rmse_px_pcutoff, missed_rate, "
+            "false_rate.",
         ),
         (
             {"metrics": [PixelError(), PixelError(0.1)]},

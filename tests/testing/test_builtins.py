@@ -128,8 +128,11 @@ PARTS = [
     ("transforms", "Torchvision", dict(arguments=dict(transform=TORCHVISION))),
     ("metrics", "AUC"),
     ("metrics", "CocoOKS"),
+    ("metrics", "IdentityAccuracy"),
     ("metrics", "PCK"),
     ("metrics", "PixelError"),
+    ("metrics", "UniqueKeypoints", dict(arguments=dict(metric=dict(type="PixelError")))),
+    ("metrics", "UniqueKeypoints", dict(arguments=dict(metric=dict(type="PCK")))),
     ("optimizers", "AdamW"),
     ("optimizers", "SGD", dict(arguments=dict(momentum=0.9))),
     ("hooks", "CalibrationHook"),
@@ -174,7 +177,9 @@ def _failed(results) -> list[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     root = tmp_path_factory.mktemp("kit") / "project"
-    return generate(root, frames=8, animals=2, size=(96, 128), video=False)
+    return generate(
+        root, frames=8, animals=2, size=(96, 128), video=False, corners=True, identity=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +194,9 @@ def test_a_project_keeps_the_contract_of_data_sets(project, more):
 def test_a_coco_file_keeps_the_contract_of_data_sets(project, tmp_path):
     file = tmp_path / "labels.json"
     file.write_text(json.dumps(Project(project).to_coco()))
-    arguments = dict(annotation_file=str(file), image_root=str(project))
+    arguments = dict(
+        annotation_file=str(file), image_root=str(project), individual_names=["animal1", "animal2"]
+    )
     assert not _failed(check_component("datasets", "CocoDataset", arguments=arguments))
 
 

@@ -24,9 +24,13 @@ class PixelError(Metric):
 
     An image of a single-animal data set compares its best prediction with its label. With several
     animals, predictions and labels are matched as DeepLabCut does (see
-    `dlcreg.solvers.metrics.matching.match`); what stays unmatched has no distance and is counted
-    instead: ``missed_animals``, ``false_animals``, ``missed_keypoints`` (labelled, but not
-    predicted in a matched animal).
+    `dlcreg.solvers.metrics.matching.match`); what stays unmatched has no distance, and tells of
+    itself beside the means, which DeepLabCut leaves out: ``missed_rate`` is the share of labelled
+    animals that no prediction was matched with, ``false_rate`` the share of predicted animals that
+    are none. A mean over the matched ones says little where these are not near 0.
+
+    The table ``counts`` has ``missed_animals``, ``false_animals`` and ``missed_keypoints``
+    (labelled, but not found in a matched animal).
 
     Args:
         pcutoff: likelihood from which on a prediction counts for the ``_pcutoff`` keys.
@@ -41,8 +45,9 @@ class PixelError(Metric):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The four means."""
-        return ("mean_error_px", "rmse_px", "mean_error_px_pcutoff", "rmse_px_pcutoff")
+        """The four means, and the two shares."""
+        means = ("mean_error_px", "rmse_px", "mean_error_px_pcutoff", "rmse_px_pcutoff")
+        return (*means, "missed_rate", "false_rate")
 
     def reset(self, info: DatasetInfo) -> None:
         """Forget all images."""
@@ -66,7 +71,7 @@ class PixelError(Metric):
             self._scores.append(poses.scores[0, prediction].numpy())
 
     def compute(self) -> dict[str, Any]:
-        """Return the four means, ``per_keypoint`` and ``counts``."""
+        """Return means and shares, ``per_keypoint`` and ``counts``."""
         shape = (len(self._distances), len(self._names))
         distances = np.array(self._distances, dtype=np.float64).reshape(shape)
         sure = np.array(self._scores, dtype=np.float64).reshape(shape) >= self.pcutoff
@@ -81,7 +86,11 @@ class PixelError(Metric):
             "keypoints_pcutoff": _count(cut),
             **self._counts,
         }
-        return _means(distances, cut) | {"per_keypoint": per_keypoint, "counts": counts}
+        rates = {
+            "missed_rate": _share(self._counts["missed_animals"], len(distances)),
+            "false_rate": _share(self._counts["false_animals"], len(distances)),
+        }
+        return _means(distances, cut) | rates | {"per_keypoint": per_keypoint, "counts": counts}
 
 
 def _means(distances: np.ndarray, cut: np.ndarray) -> dict[str, float]:
@@ -91,6 +100,11 @@ def _means(distances: np.ndarray, cut: np.ndarray) -> dict[str, float]:
         "mean_error_px_pcutoff": _mean(cut),
         "rmse_px_pcutoff": math.sqrt(_mean(cut**2)),
     }
+
+
+def _share(unmatched: int, matched: int) -> float:
+    """Return the share of what has no counterpart; NaN of nothing."""
+    return unmatched / (unmatched + matched) if unmatched or matched else math.nan
 
 
 def _mean(values: np.ndarray) -> float:
