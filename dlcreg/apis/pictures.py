@@ -151,7 +151,7 @@ def _draw(
         edge = own[row] if several else "k"
         _dots(axes, pose, score, label, colours[:count], edge, window, pcutoff)
         name = frame.taken_for[row] if row < len(frame.taken_for) else ""
-        if several and animal is not None and name not in ("", frame.names[animal]):
+        if several and animal is not None and name not in ("", *frame.names[animal : animal + 1]):
             found = pose[np.isfinite(pose).all(axis=1)]
             _name(axes, found, f"taken for {name}", own[row], window, below=True)
     if len(frame.unique_keypoints):

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcreg.solvers.evaluation import measure
+from dlcreg.solvers.metrics.identity import IdentityAccuracy
 from dlcreg.solvers.metrics.matching import match, object_similarity
 from dlcreg.solvers.metrics.oks import CocoOKS
 from dlcreg.solvers.metrics.pck import AUC, PCK
 from dlcreg.solvers.metrics.pixel_error import PixelError
+from dlcreg.solvers.metrics.unique import UniqueKeypoints
 from dlcreg.structures import DatasetInfo, Instances, Meta, Poses
 
 NAMES = ("nose", "hip", "tail")
@@ -350,3 +353,94 @@ def test_tables_of_several_metrics_are_merged():
     values = measure(images, Data(), [PixelError(), PCK([0.2]), PCK([5.0], "px"), AUC()])
     assert set(values["per_keypoint"]["nose"]) >= {"mean_error_px", "pck@0.2", "pck@5_px", "auc"}
     assert values["pck"] == {"0.2": 1.0, "5_px": 1.0}
+
+
+# -- several animals -------------------------------------------------------------------------------
+
+
+def several(predicted, who=None, scores=None):
+    made = poses(predicted)
+    made.identities = None if who is None else torch.tensor([who])
+    made.identity_scores = None if scores is None else torch.tensor(scores)[None]
+    return made
+
+
+def test_misses_and_false_animals_are_shares_that_can_be_compared():
+    images = [
+        (poses([beside(1), off(500, 500, 500)]), labels([TRUE])),  # one false
+        (poses([beside(3)]), labels([TRUE, TRUE + 300])),  # one missed
+    ]
+    values = run(PixelError(), images, info(2))
+    assert values["missed_rate"] == pytest.approx(1 / 3)
+    assert values["false_rate"] == pytest.approx(1 / 3)
+    assert values["counts"]["missed_animals"] == values["counts"]["false_animals"] == 1
+    assert values["mean_error_px"] == pytest.approx(2)
+
+
+def test_keypoints_that_were_not_found_are_missed_and_no_error():
+    found = poses([off(2, 4, 0)], [[0.9, 0.9, 0.0]])
+    found.keypoints[0, 0, 2] = math.nan
+    values = run(PixelError(), [(found, labels([TRUE]))], info(2))
+    assert values["mean_error_px"] == pytest.approx(3)
+    assert values["counts"]["missed_keypoints"] == 1
+    assert values["missed_rate"] == 0
+    right = run(PCK((5,), "px"), [(found, labels([TRUE]))], info(2))
+    assert right["pck@5_px"] == pytest.approx(2 / 3)
+
+
+def known():
+    return replace(info(2), individuals=("anne", "bert"), identified=True)
+
+
+def test_identities_are_right_of_matched_animals():
+    labelled = labels([TRUE, TRUE + 300])
+    images = [
+        (several([TRUE, TRUE + 300], [0, 1]), labelled),  # both right
+        (several([TRUE + 300, TRUE], [0, 1]), labelled),  # the one for the other
+        (several([TRUE], [0]), labelled),  # one missed: counts neither way
+        (several([TRUE, TRUE + 300], [-1, 1]), labelled),  # one of whom nothing is said
+    ]
+    values = run(IdentityAccuracy(), images, known())
+    assert values["identity_accuracy"] == pytest.approx((2 + 0 + 1 + 1) / (2 + 2 + 1 + 2))
+    assert math.isnan(values["identity_keypoint_accuracy"])
+
+
+def test_identities_of_single_keypoints_have_a_table():
+    labelled = labels([TRUE], visibility=[[2, 2, 0]])
+    scores = [[[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]]]
+    values = run(IdentityAccuracy(), [(several([TRUE], [0], scores), labelled)], known())
+    assert values["identity_keypoint_accuracy"] == pytest.approx(0.5)
+    table = {name: row["identity_accuracy"] for name, row in values["per_keypoint"].items()}
+    assert (table["nose"], table["hip"]) == (1, 0)
+    assert math.isnan(table["tail"])
+
+
+def test_animals_that_nobody_knows_do_not_count():
+    labelled = labels([TRUE, TRUE + 300])
+    labelled.ids[1] = -1
+    predicted = several([TRUE, TRUE + 300], [1, 1])
+    assert run(IdentityAccuracy(), [(predicted, labelled)], known())["identity_accuracy"] == 0
+
+
+def test_identities_cannot_be_measured_where_they_are_not_known():
+    with pytest.raises(ValueError, match="does not say who is who"):
+        IdentityAccuracy().reset(info(2))
+
+
+def test_unique_body_parts_are_measured_by_any_metric_under_their_own_keys():
+    corners = DatasetInfo(("left", "right"))
+    about = replace(info(2), unique=corners)
+    labelled, predicted = labels([TRUE]), poses([TRUE])
+    labelled.unique = labels([[[5.0, 5.0], [50.0, 5.0]]])
+    predicted.unique = poses([[[5.0, 8.0], [50.0, 6.0]]])
+    images = [(predicted, labelled), (poses([TRUE]), labelled)]  # in the other none was found
+    metric = UniqueKeypoints(PixelError())
+    values = run(metric, images, about)
+    assert set(metric.keys) == {f"unique_{key}" for key in PixelError().keys}
+    assert values["unique_mean_error_px"] == pytest.approx(2)
+    assert values["unique_missed_rate"] == pytest.approx(1 / 2)
+    assert values["per_keypoint"]["left"]["mean_error_px"] == pytest.approx(3)
+    assert values["unique"]["counts"]["keypoints"] == 2
+    assert UniqueKeypoints(PCK()).higher_is_better
+    with pytest.raises(ValueError, match="no unique body parts"):
+        metric.reset(info(2))
