@@ -550,6 +550,9 @@ class WiresInside(Protocol):
         Args:
             context: values by parameter name that it is given itself; they may be placeholders,
                 to be handed on under the same or another name, not to be computed with.
+
+        Raises:
+            ValueError: what is there does not do for them.
         """
 
 

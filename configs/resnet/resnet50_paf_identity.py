@@ -43,5 +43,5 @@ solver = dict(
         *_base_.solver.metrics,
         dict(type="IdentityAccuracy"),
         dict(type="UniqueKeypoints", metric=dict(type="PixelError")),
-    ],
+    ]
 )

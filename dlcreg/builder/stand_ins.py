@@ -10,6 +10,7 @@ from dlcreg.wiring.held import Guess
 
 INFO = DatasetInfo(
     keypoint_names=("a", "b", "c", "d"),
+    skeleton=((0, 1), (1, 2), (2, 3)),
     individuals=("one", "two"),
     identified=True,
     unique=DatasetInfo(keypoint_names=("x", "y")),

@@ -174,7 +174,10 @@ class Wiring:
                 continue
             if name in cfg:
                 # data sets stand side by side: none is told what another one found
-                seen = context if _is_dataset(shape) else _inside(cls, local)
+                seen = context if _is_dataset(shape) else self._inside(cls, local, path)
+                if seen is BROKEN:
+                    arguments[name] = BROKEN
+                    continue
                 value = self.value(cfg[name], shape, join(path, name), seen)
                 wrong = mismatch(name, value, local)
                 if wrong:
@@ -189,6 +192,16 @@ class Wiring:
                 arguments[name] = BROKEN
         arguments.update({k: v for k, v in cfg.items() if k not in arguments})
         return arguments
+
+    def _inside(self, cls: type, context: Mapping[str, Any], path: str) -> Any:
+        """Return what the parts inside a part are wired, or `BROKEN`."""
+        if not issubclass(cls, WiresInside):
+            return context
+        try:
+            return cls.wiring_inside(context)
+        except ValueError as error:
+            self.problems.append(refusal(cls, path, error))
+            return BROKEN
 
     def _spoken_of(
         self, text: str, cfg: Mapping[str, Any], arguments: Mapping[str, Any], path: str
@@ -221,11 +234,6 @@ class Wiring:
             self.problems.append(Problem(path, several))
             return BROKEN
         return wired_value(value, shape)
-
-
-def _inside(cls: type, context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the parts inside a part are wired."""
-    return cls.wiring_inside(context) if issubclass(cls, WiresInside) else context
 
 
 def _is_dataset(shape: Shape) -> bool:

@@ -51,12 +51,7 @@ class UniqueKeypointsHead(Head):
         num_unique_keypoints: int,
         unique_flip_pairs: Sequence[tuple[int, int]] = (),
     ) -> None:
-        if not num_unique_keypoints:
-            raise ValueError(
-                "num_unique_keypoints is 0: the data has no unique body parts. Those of a project "
-                "are named by uniquebodyparts in its config.yaml, and belong to whole images "
-                "(view='image'). Else leave this head out"
-            )
+        _check_some(num_unique_keypoints)
         if head.completes:
             raise ValueError(
                 f"head: {type(head).__name__} completes poses; give one that finds them"
@@ -68,7 +63,12 @@ class UniqueKeypointsHead(Head):
 
     @classmethod
     def wiring_inside(cls, context: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what the head inside is wired: unique body parts as keypoints of one animal."""
+        """Return what the head inside is wired: unique body parts as keypoints of one animal.
+
+        Raises:
+            ValueError: the data has none.
+        """
+        _check_some(context.get("num_unique_keypoints"))
         alone = {"num_individuals": 1, "skeleton": ()}
         renamed = {name: context[there] for name, there in _WIRED.items() if there in context}
         return {**context, **alone, **renamed}
@@ -114,6 +114,15 @@ class UniqueKeypointsHead(Head):
     def complete(self, poses: Poses, outputs: Mapping[str, Tensor], size: Size) -> Poses:
         """Return the poses with `Poses.unique`."""
         return replace(poses, unique=self.codec.decode(outputs, size))
+
+
+def _check_some(num_unique_keypoints: Any) -> None:
+    if num_unique_keypoints == 0:
+        raise ValueError(
+            "num_unique_keypoints is 0: the data has no unique body parts. Those of a project "
+            "are named by uniquebodyparts in its config.yaml, and belong to whole images "
+            "(view='image'). Else leave this head out"
+        )
 
 
 def _unique(instances: Instances) -> Instances:
