@@ -162,6 +162,8 @@ def model_of(path: Path) -> tuple[nn.Module, Size]:
         "num_keypoints": count,
         "keypoint_names": tuple(f"keypoint_{index}" for index in range(count)),
         "skeleton": tuple(itertools.combinations(range(count), 2)),
+        "individuals": ("first", "second"),
+        "num_unique_keypoints": 4,
         **(PUBLISHED[told["load"]].wired if "load" in told else {}),
     }
     plan = Plan(tree, wired=wired).check()

@@ -5,7 +5,7 @@
 #   python tools/train.py configs/resnet/resnet50_paf_identity.py --project DIR
 _base_ = ["../_base_/runtime.py", "../_base_/bottom_up_crops.py"]
 _zoo = dict(
-    what="ResNet-50 with part affinity fields, identities and unique body parts",
+    what="ResNet-50 with part affinity fields, 2 identities and 4 unique body parts",
     paper="Lauer et al., 2022",
 )
 
