@@ -46,7 +46,13 @@ each_published = _named([path for path in CONFIGS if "load" in zoo.zoo(path)])
 @pytest.fixture(scope="module")
 def two_animals(tmp_path_factory) -> Path:
     return generate(
-        tmp_path_factory.mktemp("two") / "p", frames=4, animals=2, size=(96, 128), video=False
+        tmp_path_factory.mktemp("two") / "p",
+        frames=4,
+        animals=2,
+        size=(96, 128),
+        video=False,
+        corners=True,
+        identity=True,
     )
 
 
