@@ -23,6 +23,10 @@ KINDS = [
     pytest.param(dict(search="blurred", radius=8.0), id="blurred"),
 ]
 
+_SQUARES = torch.tensor([[20.0, 20.0], [60.0, 20.0], [60.0, 60.0], [20.0, 60.0]])
+_SQUARES = torch.stack([_SQUARES, _SQUARES + 70])[None]
+"""Two animals of four keypoints."""
+
 
 def worst(poses, keypoints, known):
     """Return the largest error of each animal's nearest prediction; NaN where one is missing."""
@@ -152,6 +156,39 @@ def test_empty_maps_hold_no_animal():
         poses = codec.decode(outputs)
         assert not poses.valid.any()
         assert poses.keypoints.shape == (2, most or 0, 3, 2)
+
+
+@pytest.mark.parametrize("output", ["heatmap", "locref", "paf"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_outputs_that_are_no_numbers_give_no_keypoints_that_are_none(
+    output, value, label, targets_as_outputs
+):
+    outputs = targets_as_outputs(PartAffinityFields(4, stride=4.0), label(_SQUARES), SIZE)
+    outputs[output] = torch.full_like(outputs[output], value)
+    for options in (dict(), dict(search="blurred", affinity="deeplabcut", score="blurred")):
+        codec = PartAffinityFields(4, num_individuals=2, stride=4.0, **options)
+        poses = codec.decode(outputs, SIZE)
+        assert not (poses.keypoints.isnan().any(dim=-1) & (poses.scores > 0)).any()
+        assert not poses.valid.any()
+
+
+def test_outputs_that_need_gradients_are_decoded_as_others(label, targets_as_outputs):
+    codec = PartAffinityFields(4, stride=4.0)
+    outputs = targets_as_outputs(codec, label(_SQUARES), SIZE)
+    poses = codec.decode({name: o.requires_grad_() for name, o in outputs.items()}, SIZE)
+    assert poses.valid.sum() == 2
+
+
+def test_a_batch_without_images_has_no_animals(label, targets_as_outputs):
+    codec = PartAffinityFields(4, num_individuals=2, stride=4.0)
+    outputs = targets_as_outputs(codec, label(_SQUARES[:0]), SIZE)
+    assert codec.decode(outputs, SIZE).keypoints.shape == (0, 2, 4, 2)
+
+
+def test_animals_of_two_keypoints_are_found_by_their_one_link(label, targets_as_outputs):
+    codec = PartAffinityFields(2, num_individuals=2, stride=4.0)
+    known = torch.ones(1, 2, 2, dtype=torch.bool)
+    roundtrip(codec, _SQUARES[:, :, :2], known, label, targets_as_outputs)
 
 
 @pytest.mark.parametrize("graph", ["complete", [(0, 1), (2, 0), (3, 0)]])

@@ -215,7 +215,7 @@ def find_peaks(maps: Tensor) -> Peaks:
 def read_locref(locref: Tensor, index: Tensor) -> Tensor:
     """Return the refinement ``(B, K, 2)`` of maps ``(B, 2K, h, w)`` at flat cells `index`."""
     b, k = index.shape
-    pairs = locref.reshape(b, k, 2, -1)
+    pairs = locref.flatten(2).unflatten(1, (k, 2))
     return pairs.gather(-1, index[..., None, None].expand(b, k, 2, 1))[..., 0]
 
 

@@ -81,7 +81,7 @@ class PartAffinityFields(Codec, nn.Module):
             `radius`, 0 keeps all, as in DeepLabCut.
         affinity: see `dlcreg.models.codecs.paf_affinities.edge_affinities`.
         min_affinity: of a link.
-        min_links: links of an animal.
+        min_links: links of an animal; of two keypoints, which one edge links, 1.
         suppression: see `dlcreg.models.codecs.paf_assembly.Assembler`.
         max_overlap: share of keypoints from which on two animals are one.
         growth: see there, too.
@@ -168,7 +168,7 @@ class PartAffinityFields(Codec, nn.Module):
             num_keypoints,
             num_individuals,
             min_affinity,
-            min_links,
+            min(min_links, num_keypoints - 1),
             suppression,
             max_overlap,
             radius,
@@ -276,7 +276,9 @@ class PartAffinityFields(Codec, nn.Module):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return keypoints, which of them are used, and affinities, for the CPU."""
         used = found.found & (found.scores >= self.min_score)
-        keypoints, affinities = found.keypoints.float().cpu(), affinities.float().cpu()
+        keypoints, affinities = (v.detach().float().cpu() for v in (found.keypoints, affinities))
+        # what a field without numbers would link stays apart
+        affinities = affinities.nan_to_num(0.0, posinf=0.0, neginf=0.0)
         return keypoints.numpy(), used.cpu().numpy(), affinities.numpy()
 
     def _seen(self, outputs: Mapping[str, Tensor], instances: Instances) -> Iterator[Seen]:

@@ -37,7 +37,8 @@ def edge_affinities(
     count_up = torch.arange(points, device=fields.device)[:, None]
     # in double precision, and the end as it is: whether a place is cut off to one cell or to the
     # one before hangs on the last bit
-    places = start[..., None, :] + count_up * (way.double() / (points - 1))[..., None, :]
+    exact = torch.float32 if way.device.type == "mps" else torch.float64  # which MPS has not
+    places = start[..., None, :] + count_up * (way.to(exact) / (points - 1))[..., None, :]
     places[..., -1, :] = start + way  # (B, L, M, M, P, 2)
     # 0.5 to the nearest cell; DeepLabCut takes the one below
     read = places.floor() if affinity == "deeplabcut" else (places + 0.5).floor()

@@ -87,7 +87,7 @@ class Detector:
         peaks = Peaks(score, index, index - row * width, row)
         cells, way = self._positions(searched, locref, peaks)
         keypoints = cells * stride + offset + way
-        found = score >= 0
+        found = (score >= 0) & keypoints.isfinite().all(dim=-1)
         if self.apart:
             found = found & ~self._repeated(keypoints, found)
         order = torch.where(found, score, -1.0).topk(min(most, candidates)).indices
@@ -115,7 +115,7 @@ class Detector:
             return maps.parabola_peak(searched, peaks), 0.0
         b, k, count = peaks.cell.shape
         places = peaks.cell[:, :, None].expand(b, k, 2, count)
-        way = locref.reshape(b, k, 2, -1).gather(-1, places).transpose(2, 3)
+        way = locref.flatten(2).unflatten(1, (k, 2)).gather(-1, places).transpose(2, 3)
         return maps.peak_centres(peaks, locref.dtype), way * self.locref_std
 
     def _repeated(self, keypoints: Tensor, found: Tensor) -> Tensor:
