@@ -9,6 +9,8 @@ _zoo = dict(
     load="vitpose_base_256x192",
 )
 
+_crop = dict(type="CropInstance", size=(256, 192), align="udp")
+
 model = dict(
     type="PoseModel",
     backbone=dict(type="ViT", arch="base", drop_path=0.3, weights="mae"),
@@ -22,12 +24,14 @@ model = dict(
 data = dict(
     train=dict(
         transform=[
-            dict(type="CropInstance", size=(256, 192)),
+            _crop,
             dict(type="Flip"),
             dict(type="Affine", scale=(0.5, 1.5)),
             dict(type="Affine", rotation=40, p=0.6),
         ]
     ),
+    val=dict(transform=[_crop]),
+    test=dict(transform=[_crop]),
     batch_size=64,
 )
 solver = dict(

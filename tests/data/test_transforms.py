@@ -259,6 +259,16 @@ def test_the_instance_crop_by_corners_agrees_with_the_original_transpose(shared,
     np.testing.assert_allclose(matrix, theirs, atol=2e-4)
 
 
+def test_the_instance_crop_of_udp_agrees_with_the_original_vitpose(shared):
+    arrays = np.load(shared / "golden" / "out" / "codec_vitpose_udp.npz")
+    size = arrays["in/scale"][0] * 200 / 1.25
+    sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
+    sample.instances.boxes[0] = [*(arrays["in/center"][0] - size / 2), *size]
+    crop = CropInstance((256, 192), align="udp")
+    matrix = crop.warp((480, 640), sample.instances, np.random.default_rng(0)).matrix
+    np.testing.assert_allclose(matrix, arrays["out/warp_matrix_rot0"], atol=1e-4)
+
+
 def test_a_box_is_widened_to_the_aspect_as_in_the_original_transpose(shared):
     arrays = np.load(shared / "golden" / "out" / "codec_transpose_dark.npz")
     cases = zip(*(arrays[key] for key in BOX_CASES), strict=True)

@@ -77,19 +77,30 @@ def test_dark_decodes_as_transpose_does(arrays):
     assert distance(poses.scores[:, 0], file["out/maxvals"][..., 0]) == 0
 
 
+def _to_image(file, align: str, less: int) -> torch.Tensor:
+    """Return the matrices from the crops of a file to its images, ``(B, 2, 3)``.
+
+    Args:
+        file: with the centres of boxes and their scales, padded, in units of 200 px.
+        align: see `CropInstance`.
+        less: of how many pixels less than its width a box has its middle at its centre.
+    """
+    matrices = []
+    for centre, scale in zip(file["in/center"], file["in/scale"], strict=True):
+        size = scale * 200 / 1.25
+        box = np.array([[*(centre - (size - less) / 2), *size]])
+        animal = Instances(None, None, box, None, np.ones(1, bool), None)
+        warp = CropInstance((256, 192), align=align).warp((480, 640), animal, None)
+        matrices.append(cv2.invertAffineTransform(warp.matrix))
+    return torch.tensor(np.stack(matrices))
+
+
 def test_dark_comes_back_to_the_image_as_transpose_does(arrays):
     file = arrays("codec_transpose_dark")
     poses = DarkHeatmap(square_cells=True, stride=4).decode(
         {"heatmap": torch.tensor(file["in/heatmaps"])}
     )
-    matrices = []
-    for centre, scale in zip(file["in/center"], file["in/scale"], strict=True):
-        width, height = scale * 200 / 1.25
-        box = np.array([[*(centre - [(width - 1) / 2, (height - 1) / 2]), width, height]])
-        animal = Instances(None, None, box, None, np.ones(1, bool), None)
-        warp = CropInstance((256, 192), align="corners").warp((480, 640), animal, None)
-        matrices.append(cv2.invertAffineTransform(warp.matrix))
-    image = poses.to_image(torch.tensor(np.stack(matrices)))
+    image = poses.to_image(_to_image(file, "corners", 1))
     assert distance(image.keypoints[:, 0], file["out/final_preds_image"]) < 1e-3
 
 
@@ -119,10 +130,7 @@ def test_udp_decodes_as_vitpose_does(arrays):
     file = arrays("codec_vitpose_udp")
     poses = UDPHeatmap(stride=4).decode({"heatmap": torch.tensor(file["in/heatmaps"])})
     assert distance(poses.scores[:, 0], file["out/maxvals"][..., 0]) == 0
-    # The corners of a map are those of the crop, which is 200 * scale pixels large in the image.
-    width = torch.tensor(file["in/scale"])[:, None] * 200
-    image = poses.keypoints[:, 0] * width / torch.tensor([191.0, 255.0])
-    image = image + torch.tensor(file["in/center"])[:, None] - width / 2
+    image = poses.to_image(_to_image(file, "udp", 0)).keypoints[:, 0]
     apart = np.abs(image.numpy() - file["out/preds_image"]).max(-1)
     # Of the map without a value above 0 the original reads cells of the map before it.
     assert (apart[file["out/maxvals"][..., 0] > 0] < 1e-4).all()

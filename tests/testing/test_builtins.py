@@ -117,6 +117,7 @@ PARTS = [
     ("transforms", "Crop", dict(arguments=dict(size=(80, 96), position="keypoint"))),
     ("transforms", "Crop", dict(arguments=dict(size=(140, 100)))),
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80)))),
+    ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80), align="udp"))),
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80), align="corners"))),
     ("transforms", "Flip"),
     ("transforms", "Flip", dict(arguments=dict(direction="vertical"))),

@@ -141,7 +141,9 @@ class CropInstance(GeometricTransform):
         fill: grey value of a constant border.
         align: what of the padded box comes to lie on the same of the crop: its sides, from 0 to
             width (``sides``), or the centres of its corner pixels, from 0 to width - 1
-            (``corners``), as in the code of DARK, TransPose and TokenPose.
+            (``corners``), as in the code of DARK, TransPose and TokenPose. With ``udp`` its sides
+            come to lie on the centres of the crop's corner pixels (Huang et al., 2020), as in
+            ViTPose, so that scales along x and y differ a little.
     """
 
     def __init__(
@@ -150,12 +152,12 @@ class CropInstance(GeometricTransform):
         padding: float = 1.25,
         border: Border = "constant",
         fill: int = 0,
-        align: Literal["sides", "corners"] = "sides",
+        align: Literal["sides", "corners", "udp"] = "sides",
     ) -> None:
         self.size, self.padding = size_of(size), float(padding)
         self.border, self.fill = border, fill
-        if align not in ("sides", "corners"):
-            raise ValueError(f"align must be 'sides' or 'corners', not {align!r}")
+        if align not in ("sides", "corners", "udp"):
+            raise ValueError(f"align must be 'sides', 'corners' or 'udp', not {align!r}")
         self.align = align
         if self.padding <= 0:
             raise ValueError(f"padding must be positive, not {padding}")
@@ -165,14 +167,13 @@ class CropInstance(GeometricTransform):
         height, width = self.size
         x, y, w, h = map(float, instances.boxes[0]) if len(instances) else (0, 0, *size[::-1])
         side = max(w, h * width / height, 1.0) * self.padding  # in x, after widening
-        less = 1 if self.align == "corners" else 0
-        scale = (width - less) / max(side - less, 1.0)
-        matrix = np.array(
-            [
-                [scale, 0, (width - less) / 2 - scale * (x + (w - less) / 2)],
-                [0, scale, (height - less) / 2 - scale * (y + (h - less) / 2)],
-            ]
-        )
+        less = 1 if self.align == "corners" else 0  # of the box, and of the crop
+        fewer = 0 if self.align == "sides" else 1
+        scale_x = (width - fewer) / max(side - less, 1.0)
+        scale_y = (height - 1) / (side * height / width) if self.align == "udp" else scale_x
+        left = (width - fewer) / 2 - scale_x * (x + (w - less) / 2)
+        top = (height - fewer) / 2 - scale_y * (y + (h - less) / 2)
+        matrix = np.array([[scale_x, 0, left], [0, scale_y, top]])
         return Warp(matrix, self.size, self.border, self.fill)
 
 
