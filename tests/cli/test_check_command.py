@@ -144,7 +144,7 @@ def test_graph_works_without_data_on_stand_ins(config, capsys):
     config.write_text(CONFIG.replace("ROOT", "nowhere"))
     assert main(["check", "mine.yaml", "--graph", "--no-data"]) == 0
     out = capsys.readouterr().out
-    assert "images of 256 x 192 and 4 keypoints stand in for the data" in out
+    assert "images of 64 x 96 and 4 keypoints stand in for the data" in out
     assert "heatmap (B, 4, 16, 12)" in out
 
 
