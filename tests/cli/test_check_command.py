@@ -145,7 +145,7 @@ def test_graph_works_without_data_on_stand_ins(config, capsys):
     assert main(["check", "mine.yaml", "--graph", "--no-data"]) == 0
     out = capsys.readouterr().out
     assert "images of 64 x 96 and 4 keypoints stand in for the data" in out
-    assert "heatmap (B, 4, 16, 12)" in out
+    assert "heatmap (B, 4, 4, 6)" in out
 
 
 def test_graph_as_json_has_every_edge(config, capsys):
