@@ -13,6 +13,7 @@ In a `Sample` the arrays are numpy, in a `Batch` and in `Poses` they are torch t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -224,6 +225,12 @@ class DatasetInfo:
     individuals: tuple[str, ...] = field(default=())
     identified: bool = False
     unique: DatasetInfo | None = None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DatasetInfo:
+        """Return what `dataclasses.asdict` made the values of, as a checkpoint holds them."""
+        unique = values.get("unique")
+        return cls(**{**values, "unique": cls.from_dict(unique) if unique else None})
 
     @property
     def num_keypoints(self) -> int:

@@ -14,11 +14,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from torch import Tensor, nn
 
+from dlcreg.apis.pictures import ANIMALS
 from dlcreg.builder.plan import Plan
 from dlcreg.contracts import Head
 from dlcreg.files import written_whole
@@ -38,19 +40,25 @@ class Target:
         maps: float ``(B, h, w)``, the strength of all channels together in each cell, 0 to 1; None
             for a target that is no map.
         words: shape of the target.
+        channels: number of its channels.
+        strongest: int ``(B, h, w)``, the channel that is strongest in each cell; None for a target
+            with a direction, such as an offset.
     """
 
     name: str
     maps: np.ndarray | None
     words: str
+    channels: int = 0
+    strongest: np.ndarray | None = None
 
 
 def draw_batch(plan: Plan, path: str | Path) -> Path:
     """Draw the first batch of the training data with what the codecs make of its labels.
 
     One row an image: the image as the model gets it, with its labels; then, for each output of
-    each head, the target. Of a target of several channels the strongest is shown in each cell; one
-    that is no map has its keypoints alone.
+    each head, the target. Of a target of several channels the strongest is shown in each cell, in
+    the colour of its keypoint, or of its individual where the data knows who is who; one that is no
+    map has its keypoints alone.
 
     Args:
         plan: a config in which no problem was found, with its data open.
@@ -72,7 +80,7 @@ def draw_batch(plan: Plan, path: str | Path) -> Path:
     for row in range(shown):
         _labelled(grid[row, 0], batch, row, info, colours)
         for axes, target in zip(grid[row, 1:], targets):
-            _targeted(axes, batch, row, target, colours)
+            _targeted(axes, batch, row, target, colours, _palette(target, info, colours))
     marks = [Line2D([], [], color=c, marker="o", ls="", ms=5) for c in colours]
     figure.legend(
         marks, names, loc="outside lower center", ncols=max(1, int(columns * 3)), fontsize=7,
@@ -113,12 +121,29 @@ def _target(name: str, value: Any, size: tuple[int, int], batch: Batch) -> Targe
     )
     if not is_map:
         return Target(name, None, words)
+    signed = bool((target < 0).any())
     strength = target.float().abs()
     if len(found) > 1:
         strength = strength * (found[1] > 0)
-    maps = strength.amax(dim=1)
+    maps, strongest = strength.max(dim=1)
     maps = maps / maps.amax().clamp(min=1e-12)
-    return Target(name, _on_image(maps, size, batch), words)
+    channel = None if signed else _on_image(strongest.float(), size, batch).astype(int)
+    return Target(name, _on_image(maps, size, batch), words, target.shape[1], channel)
+
+
+def _palette(target: Target, info: DatasetInfo, colours: np.ndarray) -> np.ndarray | None:
+    """Return a colour (R, G, B) for each channel; None where it is not plain what they are of."""
+    count, channels = info.num_keypoints, target.channels
+    groups = [colours[:count, :3], colours[count:, :3]]
+    groups.append(np.concatenate([colours[:count, :3], np.ones((1, 3))]))  # and the centres
+    if info.identified:
+        groups.append(np.array([_individual(i) for i in range(len(info.individuals))]))
+    found = [group for group in groups if len(group) == channels > 1]
+    return found[0] if len(found) == 1 and target.strongest is not None else None
+
+
+def _individual(number: int) -> tuple[float, float, float]:
+    return to_rgb(ANIMALS[number % len(ANIMALS)])
 
 
 def _on_image(maps: Tensor, size: tuple[int, int], batch: Batch) -> np.ndarray:
@@ -132,14 +157,29 @@ def _labelled(axes: Axes, batch: Batch, row: int, info: DatasetInfo, colours: np
     axes.imshow(_image(batch, row))
     name = Path(batch.meta[row].path)
     axes.set_title(f"{Path(name.parent.name) / name.name}", fontsize=7)
-    for points, seen in _animals(batch.instances, row):
+    who = batch.instances.ids[row][batch.instances.valid[row]].tolist()
+    for number, (points, seen) in zip(who, _animals(batch.instances, row)):
+        known = info.identified and 0 <= number < len(info.individuals)
+        colour = _individual(number) if known else "white"
         bones = [points[list(bone)] for bone in info.skeleton if seen[list(bone)].all()]
-        axes.add_collection(LineCollection(bones, colors="white", lw=0.8, alpha=0.8))
+        axes.add_collection(LineCollection(bones, colors=[colour], lw=0.8, alpha=0.8))
+        if known and seen.any():
+            axes.annotate(
+                info.individuals[number], points[seen].mean(axis=0), color=colour, fontsize=7,
+                ha="center", va="center", path_effects=[_SHADOW], annotation_clip=True,
+            )  # fmt: skip
     _points(axes, batch, row, colours, size=26)
     _frame(axes, batch)
 
 
-def _targeted(axes: Axes, batch: Batch, row: int, target: Target, colours: np.ndarray) -> None:
+def _targeted(
+    axes: Axes,
+    batch: Batch,
+    row: int,
+    target: Target,
+    colours: np.ndarray,
+    palette: np.ndarray | None,
+) -> None:
     image = _image(batch, row)
     if target.maps is None:
         axes.imshow(image)
@@ -148,6 +188,8 @@ def _targeted(axes: Axes, batch: Batch, row: int, target: Target, colours: np.nd
         grey = np.repeat(image.mean(axis=-1, keepdims=True), 3, axis=-1) / 255 * 0.55
         heat = target.maps[row][..., None]
         colour = colormaps["inferno"](heat[..., 0])[..., :3]
+        if palette is not None and target.strongest is not None:
+            colour = palette[target.strongest[row]]
         axes.imshow(np.clip(grey * (1 - heat) + colour * heat, 0, 1))
         _points(axes, batch, row, colours, size=6)
     axes.set_title(f"{target.name} {target.words}", fontsize=7)

@@ -91,7 +91,7 @@ def _model(
         raise CheckpointError(f"{source} carries no config, or no names of keypoints.")
     tree = read_config(state["config"], options, project=project)
     check_recorded(state, tree.data, str(source))
-    info = DatasetInfo(**state["info"])
+    info = DatasetInfo.from_dict(state["info"])
     wired = info.wiring()
     if state.get("input_size"):  # some parts are made for the size that the training had
         wired["input_size"] = tuple(state["input_size"])

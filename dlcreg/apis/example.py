@@ -86,27 +86,34 @@ def _first(registry: Registry) -> dict[str, Any]:
     rows = rows or listing(registry)
     if not rows:
         return {"type": "..."}
-    return {"type": rows[0].name, **_required(registry.get(rows[0].name))}
+    return _with_losses(registry, {"type": rows[0].name, **_required(registry.get(rows[0].name))})
 
 
 def _with_losses(registry: Registry, cfg: dict[str, Any]) -> dict[str, Any]:
-    """Give a head a loss for each output of its codec: the first one that it takes."""
+    """Give a head the first codec, and a loss for each of its outputs, that it takes."""
     parameter = signature_of(registry.get(cfg["type"])).parameters.get("losses")
     shape = shape_of(parameter.annotation) if parameter else None
-    codec = cfg.get("codec")
-    if not isinstance(codec, Mapping) or not isinstance(shape, Mapped):
+    if not isinstance(cfg.get("codec"), Mapping) or not isinstance(shape, Mapped):
         return cfg
     if not isinstance(shape.item, PartOf) or not issubclass(shape.item.registry.base, Loss):
         return cfg
-    try:
-        outputs = construct(CODECS, codec, _CONTEXT).output_channels(_INFO.num_keypoints)
-    except (DlcregError, TypeError, ValueError):
-        return cfg
-    for row in listing(LOSSES):
-        tried = {**cfg, "losses": {output: {"type": row.name} for output in outputs}}
+    others = ({"type": row.name} for row in listing(CODECS) if row.distribution == OWN)
+    # those of any range first: an output may be a heatmap or pixels
+    losses = sorted(
+        (row for row in listing(LOSSES) if row.distribution == OWN),
+        key=lambda row: getattr(LOSSES.get(row.name), "activation", "none") != "none",
+    )
+    for codec in (cfg["codec"], *others):
         try:
-            construct(registry, tried, _CONTEXT)
-        except DlcregError:
+            outputs = construct(CODECS, codec, _CONTEXT).output_channels(_INFO.num_keypoints)
+        except (DlcregError, TypeError, ValueError):
             continue
-        return tried
+        for row in losses:
+            chosen = {output: {"type": row.name} for output in outputs}
+            tried = {**cfg, "codec": codec, "losses": chosen}
+            try:
+                construct(registry, tried, _CONTEXT)
+            except DlcregError:
+                continue
+            return tried
     return cfg

@@ -27,7 +27,7 @@ Window = tuple[float, float, float, float]
 """Centres of the first and of the last pixel that are shown: x, y, x, y."""
 
 CELL = 4.2  # inches for a frame, where three are side by side
-_ANIMALS = ("#ffffff", "#ffd500", "#00e5ff", "#ff6ad5", "#8dff5a", "#ff8a1f", "#a98bff", "#ff4d4d")
+ANIMALS = ("#ffffff", "#ffd500", "#00e5ff", "#ff6ad5", "#8dff5a", "#ff8a1f", "#a98bff", "#ff4d4d")
 _KEYPOINTS = (
     *("#ff2d2d", "#ffe119", "#3cff4f", "#00e5ff", "#3a6bff", "#ff3df2"),
     *("#ff8c1a", "#a55bff", "#00997a", "#ffb3c7", "#9a5b1f", "#b8c4ff"),
@@ -160,7 +160,7 @@ def _draw(
     for animal, label in enumerate(frame.labels):
         _crosses(axes, label, colours[:count])
         if several and animal < len(frame.names) and np.isfinite(label).any():
-            colour = _ANIMALS[animal % len(_ANIMALS)]
+            colour = ANIMALS[animal % len(ANIMALS)]
             _name(axes, label, frame.names[animal], colour, window)
     _crosses(axes, frame.unique_labels, colours[count:])
 
@@ -174,7 +174,7 @@ def _own_colours(frame: Frame) -> list[str]:
     for row in range(len(frame.keypoints)):
         name = frame.taken_for[row] if row < len(frame.taken_for) else ""
         animal = names.index(name) if name in names else None if name else label_of.get(row)
-        own.append(_ANIMALS[(next(spare) if animal is None else animal) % len(_ANIMALS)])
+        own.append(ANIMALS[(next(spare) if animal is None else animal) % len(ANIMALS)])
     return own
 
 

@@ -16,6 +16,8 @@ from dlcreg.registry import REGISTRIES
 from dlcreg.schema import Checker
 from dlcreg.schema.check import PROVIDED
 from dlcreg.solvers import checkpoint as checkpoints
+from dlcreg.structures import DatasetInfo
+from dlcreg.wiring import construct
 
 HEAD = '''
 from dlcreg.contracts import Head
@@ -94,6 +96,13 @@ def test_every_example_passes_the_checks_of_a_config(kind):
         checker = Checker()
         checker.part(registry, example, "", provided=PROVIDED.get(kind, ()))
         assert not checker.problems, row.name
+
+
+@pytest.mark.parametrize("name", ["DEKRHead", "RTMCCHead", "UniqueKeypointsHead", "DLCRNetHead"])
+def test_a_head_that_takes_few_codecs_is_shown_with_one_of_them(name):
+    wired = DatasetInfo(("nose", "tail"), unique=DatasetInfo(("corner",))).wiring()
+    sizes = {"in_channels": (16,), "in_strides": (4,), "input_size": (64, 64)}
+    assert construct(HEADS, example_config(HEADS, name), {**wired, **sizes}) is not None
 
 
 def test_the_example_of_a_head_has_a_loss_for_each_output():
