@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.utils import data as torch_data
 
@@ -143,6 +144,33 @@ class Codec(ABC):
             flip_index: int64 ``(K,)``, for each keypoint the index of its twin.
         """
         raise NotImplementedError(f"{type(self).__name__} has no flip test")
+
+    def resize(self, outputs: Mapping[str, Tensor], scale: float, size: Size) -> dict[str, Tensor]:
+        """Return the outputs of a resized input as if the input had not been resized.
+
+        Args:
+            outputs: outputs of the head on images resized by `scale`, so that their outer edges
+                lie on one another; the last cells may belong to padding.
+            scale: above 1 for images that were made larger.
+            size: height and width of the input that was not resized.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no multi-scale test")
+
+    def decode_scales(
+        self, outputs: Sequence[Mapping[str, Tensor]], scales: Sequence[float], size: Size
+    ) -> Poses:
+        """Return poses of an input that was seen at several scales, in pixels of the input itself.
+
+        By default those of the mean outputs.
+
+        Args:
+            outputs: for each scale, as `resize` takes them.
+            scales: one of them is 1.
+            size: height and width of the input that was not resized.
+        """
+        alike = [self.resize(one, scale, size) for one, scale in zip(outputs, scales, strict=True)]
+        mean = {name: torch.stack([one[name] for one in alike]).mean(dim=0) for name in alike[0]}
+        return self.decode(mean, size)
 
     def calibrate(
         self, outcomes: Iterable[tuple[Mapping[str, Tensor], Instances]]

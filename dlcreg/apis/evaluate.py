@@ -143,6 +143,7 @@ def evaluate_model(
             settings.metrics or [],
             precision=precision,
             flip_test=settings.flip_test,
+            scales=settings.scales,
             predictions=found,
         )
         predictions[name] = found

@@ -98,6 +98,7 @@ class PoseModel(nn.Module):
         instances: Instances | None = None,
         condition: Tensor | None = None,
         flip_test: bool = False,
+        scales: Sequence[float] = (1,),
     ) -> Any:
         """Run the model.
 
@@ -107,6 +108,9 @@ class PoseModel(nn.Module):
             instances: labels, tensors ``(B, N, ...)`` in pixels of `images`; for ``loss``.
             condition: keypoints ``(B, K, 3)`` or a map ``(B, C, H, W)``, for conditioned backbones.
             flip_test: average the outputs with those of the mirrored images, in one pass of 2B.
+            scales: for ``predict``: see the images at these scales, one of them 1, and let the
+                codec put together what is found. Each is a pass of its own, for its images differ
+                in size from the others'. What completes poses sees scale 1.
 
         Returns:
             ``tensor``: a dict of tensors; ``loss``: a dict of weighted losses whose sum is to be
@@ -116,8 +120,13 @@ class PoseModel(nn.Module):
             those by the head's name.
 
         Raises:
-            ValueError: an unknown mode, or no labels for ``loss``.
+            ValueError: an unknown mode, no labels for ``loss``, or several scales where they make
+                no sense.
         """
+        if tuple(scales) != (1,):
+            if mode != "predict":
+                raise ValueError(f"several scales are for mode='predict', not {mode!r}")
+            return self._predicted_at(scales, images, condition, flip_test)
         images = self.pad(self.normalise(images))
         if mode == "loss":
             if instances is None:
@@ -129,11 +138,7 @@ class PoseModel(nn.Module):
         size = (height, width)
         if mode == "predict" and not flip_test:
             return self._predicted(self.features(images, condition), size)
-        if flip_test:
-            outputs = self._averaged_outputs(images, condition)
-        else:
-            features = self.features(images, condition)
-            outputs = {name: head(features) for name, head in self.heads.items()}
+        outputs = self._outputs(images, condition, flip_test)
         if mode == "tensor":
             return self._single(outputs)
         found = {
@@ -186,6 +191,34 @@ class PoseModel(nn.Module):
             else:
                 found[name] = head.predict(features, size)
         return self._completed(found, outputs, size)
+
+    def _outputs(
+        self, images: Tensor, condition: Tensor | None, flip_test: bool
+    ) -> dict[str, dict[str, Tensor]]:
+        if flip_test:
+            return self._averaged_outputs(images, condition)
+        features = self.features(images, condition)
+        return {name: head(features) for name, head in self.heads.items()}
+
+    def _predicted_at(
+        self, scales: Sequence[float], images: Tensor, condition: Tensor | None, flip_test: bool
+    ) -> Any:
+        if 1 not in scales or min(scales) <= 0:
+            raise ValueError(f"scales must be above 0, and one of them 1: {tuple(scales)}")
+        if condition is not None:
+            raise ValueError("a multi-scale test needs a model without a condition")
+        images = self.normalise(images)
+        height, width = self.pad(images).shape[-2:]
+        size, outputs = (height, width), []
+        for scale in scales:
+            of_scale = self._outputs(self.pad(_resized(images, scale)), None, flip_test)
+            outputs.append({n: {k: v.float() for k, v in o.items()} for n, o in of_scale.items()})
+        found = {
+            name: head.codec.decode_scales([one[name] for one in outputs], scales, size)
+            for name, head in self.heads.items()
+            if not head.completes
+        }
+        return self._completed(found, outputs[list(scales).index(1)], size)
 
     def _completed(
         self, found: dict[str, Poses], outputs: Mapping[str, dict[str, Tensor]], size: Size
@@ -252,3 +285,10 @@ class PoseModel(nn.Module):
 
     def _single(self, by_head: dict[str, Any]) -> Any:
         return by_head if isinstance(self.head, nn.ModuleDict) else by_head[""]
+
+
+def _resized(images: Tensor, scale: float) -> Tensor:
+    if scale == 1:
+        return images
+    height, width = (max(1, round(length * scale)) for length in images.shape[-2:])
+    return F.interpolate(images, (height, width), mode="bilinear", antialias=scale < 1)

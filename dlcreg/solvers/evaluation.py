@@ -34,6 +34,7 @@ class Evaluation:
         metrics: measures; None: those of the solver.
         batch_size: images at once; None: that of the data.
         flip_test: average the outputs with those of the mirrored image.
+        scales: see each image at these scales, one of them 1, and put together what is found.
         pcutoff: likelihood below which a keypoint counts as not found, for pictures and tables.
         pictures: number of the best and of the worst frames to draw.
     """
@@ -43,11 +44,14 @@ class Evaluation:
         metrics: list[Metric] | None = None,
         batch_size: int | None = None,
         flip_test: bool = False,
+        scales: Sequence[float] = (1,),
         pcutoff: float = 0.6,
         pictures: int = 5,
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: give 1 or more")
+        if 1 not in scales or min(scales) <= 0:
+            raise ValueError(f"scales={tuple(scales)}: give numbers above 0, and 1 among them")
         if not 0 <= pcutoff <= 1:
             raise ValueError(f"pcutoff={pcutoff:g}: a likelihood lies between 0 and 1")
         if pictures < 0:
@@ -55,6 +59,7 @@ class Evaluation:
         self.metrics = metrics
         self.batch_size = batch_size
         self.flip_test = flip_test
+        self.scales = tuple(scales)
         self.pcutoff = pcutoff
         self.pictures = pictures
 
@@ -67,6 +72,7 @@ def evaluate(
     device: str | torch.device | None = None,
     precision: Precision = "fp32",
     flip_test: bool = False,
+    scales: Sequence[float] = (1,),
     predictions: list[tuple[Meta, Poses]] | None = None,
 ) -> dict[str, Any]:
     """Return what the metrics measure on all images of a loader.
@@ -78,6 +84,7 @@ def evaluate(
         device: where to compute; None: where the model is.
         precision: of the forward pass.
         flip_test: see `Evaluation`.
+        scales: see `Evaluation`.
         predictions: a list that is given each image's predictions, in pixels of the original
             image, with B = 1.
 
@@ -87,7 +94,7 @@ def evaluate(
     check_metrics(metrics, loader.dataset.info, "evaluation.metrics")
     collected = Collector()
     for batch, poses in predict(
-        model, loader, device=device, precision=precision, flip_test=flip_test
+        model, loader, device=device, precision=precision, flip_test=flip_test, scales=scales
     ):
         collected.add(batch.meta, poses)
     images = collected.images()
@@ -103,6 +110,7 @@ def predict(
     device: str | torch.device | None = None,
     precision: Precision = "fp32",
     flip_test: bool = False,
+    scales: Sequence[float] = (1,),
 ) -> Iterator[tuple[Batch, Poses]]:
     """Yield each batch with its poses, on the CPU, in pixels of the original images.
 
@@ -115,6 +123,8 @@ def predict(
         for batch in loader.epoch(0):
             moved = batch.to(device, non_blocking=True)
             options: dict[str, Any] = {"flip_test": True} if flip_test else {}
+            if tuple(scales) != (1,):
+                options["scales"] = scales
             if moved.condition is not None:
                 options["condition"] = moved.condition
             # no_grad and not inference_mode: buffers that a model makes at its first call stay

@@ -55,7 +55,9 @@ def test_what_is_drawn_is_found_wherever_animals_overlap(
     known = (visibility > 0)[..., None]
     centres = (points * known).sum(dim=2) / known.sum(dim=2)
     apart = (centres[:, :, None] - centres[:, None]).abs().amax(dim=-1) / stride
-    assume(animals == 1 or float((apart + 100 * torch.eye(animals)).min()) >= 3)
+    # where a keypoint has no label, a pose is free to have that of an animal around it
+    least = 6 if missing else 3
+    assume(animals == 1 or float((apart + 100 * torch.eye(animals)).min()) >= least)
     codec = DEKROffsets(anchor=anchor, stride=stride, nms=0.0)
     poses = decoded(codec, instances, targets_as_outputs)
     assert poses.valid.sum() == animals

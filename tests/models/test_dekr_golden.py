@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from dlcreg.models.codecs.dekr import DEKROffsets, read_maps
+from dlcreg.models.codecs.centre_decoding import Search, read_maps
+from dlcreg.models.codecs.dekr import DEKROffsets
+from dlcreg.models.codecs.rescoring import PoseRescorer
+from dlcreg.models.codecs.resizing import at_grid
 from dlcreg.solvers.losses.huber import HuberLoss
 from dlcreg.solvers.losses.mse import MSELoss
 
 TWINS = torch.tensor([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+
+LIMBS = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 6), (5, 7), (5, 11)]
+LIMBS += [(6, 8), (6, 12), (7, 9), (8, 10), (11, 12), (11, 13), (12, 14), (13, 15), (14, 16)]
+TORSO = (9, 11)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +44,7 @@ def original(**options) -> DEKROffsets:
 
 def deeplabcut(**options) -> DEKROffsets:
     """The codec as DeepLabCut has it, for three animals."""
-    return DEKROffsets(
+    known = dict(
         sigma=8.5 / 4,
         radius=17 / 4,
         anchor="deeplabcut",
@@ -52,8 +59,8 @@ def deeplabcut(**options) -> DEKROffsets:
         read="cell",
         activation="sigmoid",
         stride=4,
-        **options,
     )
+    return DEKROffsets(**{**known, **options})
 
 
 def distance(ours: torch.Tensor, theirs: np.ndarray) -> float:
@@ -121,16 +128,20 @@ def test_the_flip_test_is_dekr_s(arrays, averaged):
 def test_heatmaps_are_read_between_cells_as_dekr_upsamples_them(arrays, averaged):
     y, x = torch.meshgrid(torch.arange(256.0), torch.arange(256.0), indexing="ij")
     cells = torch.stack([x, y], dim=-1).flatten(0, 1)[None, :, None].expand(1, -1, 17, 2) / 4
-    upsampled = read_maps(averaged["heatmap"][:, :-1], cells)[0].T.unflatten(1, (256, 256))
-    assert distance(upsampled[[0, 6, 12]], arrays("codec_dekr")["out/heatmap_upsampled"]) < 1e-6
+    heatmap, theirs = averaged["heatmap"][:, :-1], arrays("codec_dekr")["out/heatmap_upsampled"]
+    read = read_maps(heatmap, cells)[0].T.unflatten(1, (256, 256))
+    assert distance(read[[0, 6, 12]], theirs) < 1e-6
+    upsampled = at_grid(heatmap, torch.arange(256.0) / 4, torch.arange(256.0) / 4)[0]
+    assert distance(upsampled[[0, 6, 12]], theirs) < 1e-6
 
 
 def test_centres_are_found_as_dekr_finds_them(arrays, averaged):
     theirs = arrays("codec_dekr")["out/poses_before_nms"]
-    cells, centre, found = original()._regressed(averaged["heatmap"][:, -1], averaged["offset"])
-    assert found.all()
-    assert distance(4 * cells[0], theirs[..., :2]) < 1e-4
-    assert distance(centre[0], theirs[:, 0, 2]) == 0
+    search = Search(candidates=30, threshold=0.01, window=None)
+    found = search(averaged["heatmap"][:, -1], averaged["offset"])
+    assert found.found.all()
+    assert distance(4 * found.cells[0], theirs[..., :2]) < 1e-4
+    assert distance(found.centre[0], theirs[:, 0, 2]) == 0
 
 
 def test_poses_are_dekr_s(arrays, averaged):
@@ -147,6 +158,29 @@ def test_poses_are_dekr_s(arrays, averaged):
         assert apart[ours] < 1e-4
         assert (poses.scores[0, ours] - score).abs().max() < 1e-6
         assert (poses.instance_scores[0, ours] - score.mean()).abs() < 1e-6
+
+
+def test_keypoints_are_snapped_to_heatmaps_as_dekr_does(arrays, averaged):
+    file = arrays("codec_dekr")
+    halved = {**averaged, "heatmap": averaged["heatmap"] / 2}
+    poses = original(threshold=0.005, snap="fit").decode(halved)
+    theirs = torch.tensor(file["out/poses_matched_to_heatmap"])
+    apart = (poses.keypoints[0, :, None] - theirs[..., :2]).abs().amax(dim=(-1, -2))
+    assert len(poses.keypoints[0]) >= len(theirs)
+    assert apart.amin(dim=0).max() < 1e-4
+
+
+def test_the_rescoring_network_sees_what_dekr_s_does(arrays):
+    file = arrays("codec_dekr")
+    poses = torch.tensor(file["out/poses_after_nms"])
+    features = PoseRescorer(17, LIMBS, TORSO).features(poses[..., :2], poses[..., 2])
+    assert distance(features, file["out/rescore_feature"]) < 1e-6
+
+
+@pytest.mark.parametrize(("keypoints", "limbs", "parameters"), [(17, 19, 85_249), (14, 15, 81_409)])
+def test_the_rescoring_network_has_the_size_of_dekr_s(keypoints, limbs, parameters):
+    network = PoseRescorer(keypoints, [(0, 1)] * limbs)
+    assert sum(p.numel() for p in network.parameters()) == parameters
 
 
 @pytest.fixture(scope="module")
@@ -182,12 +216,16 @@ def test_losses_are_deeplabcut_s(arrays, dlc_labels):
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("default", {}), ("nonms_center", dict(scores="centre", nms_keypoints=6))]
+    ("name", "options"),
+    [
+        ("default", {}),
+        ("nonms_center", dict(scores="centre", nms_keypoints=6)),
+        ("heatmap_refined", dict(snap="peak", snap_distance=300)),
+    ],
 )
 def test_poses_are_deeplabcut_s(arrays, name, options):
     file = arrays("codec_dlc_dekr")
-    codec = deeplabcut()
-    vars(codec).update(options)
+    codec = deeplabcut(**options)
     outputs = {k: torch.tensor(file[f"in/pred_{k}"]) for k in ("heatmap", "offset")}
     poses = codec.decode(outputs)
     for image, theirs in enumerate(file[f"out/poses_{name}"]):

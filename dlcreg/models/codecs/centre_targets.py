@@ -22,6 +22,14 @@ smaller one. The last is what the originals do, which forget that an animal is s
 they have drawn one of its keypoints; here it holds for each two animals."""
 
 
+def centres_of(positions: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of each animal's known keypoints ``(B, N, 2)``, and their diagonal."""
+    number = known.sum(dim=-1, keepdim=True).clamp(min=1)
+    mean = (positions * known[..., None]).sum(dim=2) / number
+    filled = torch.where(known[..., None], positions, mean[:, :, None])
+    return mean, (filled.amax(dim=2) - filled.amin(dim=2)).norm(dim=-1)
+
+
 def draw_gaussians(maps: Tensor, positions: Tensor, known: Tensor, sigma: float) -> None:
     """Draw Gaussians into maps of 0; each cell takes the largest of the animals'.
 

@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
-from dlcreg.contracts import Codec, Size, Targets
+from dlcreg.contracts import Codec, Outcomes, Size, Targets
+from dlcreg.models.codecs import centre_decoding as decoding
+from dlcreg.models.codecs import centre_targets as drawing
 from dlcreg.models.codecs import maps
-from dlcreg.models.codecs.centre_targets import Overlap, draw_gaussians, offset_maps, squares
 from dlcreg.models.codecs.maps import Activation, Anchor
 from dlcreg.models.codecs.mirroring import mirror, mirror_locref
-from dlcreg.models.codecs.pose_nms import pose_nms
+from dlcreg.models.codecs.rescoring import PoseRescorer
+from dlcreg.models.codecs.resizing import from_scale, resize
+from dlcreg.models.codecs.snapping import Snap, fit_peaks, nearest_peaks
 from dlcreg.registry import CODECS
 from dlcreg.structures import Instances, Poses
 
-
-class Candidates(NamedTuple):
-    """Poses that centres speak of, before those found more than once are taken away.
-
-    Args:
-        cells: keypoints ``(B, P, K, 2)`` as x, y in cells.
-        centre: value of the map of centres ``(B, P)``.
-        heat: value of the heatmaps at the keypoints ``(B, P, K)``.
-        found: bool ``(B, P)``; False for the rows that only pad.
-    """
-
-    cells: Tensor
-    centre: Tensor
-    heat: Tensor
-    found: Tensor
+_SHARE_OF_OTHER_SCALES = 0.9
 
 
 @CODECS.register_module()
-class DEKROffsets(Codec):
+class DEKROffsets(Codec, nn.Module):
     """Disentangled keypoint regression (Geng et al., 2021): any number of animals in an image.
 
     ``heatmap`` has K maps of the keypoints and one of the animals' centres, the means of their
@@ -47,9 +36,8 @@ class DEKROffsets(Codec):
 
     Of two animals whose centres are in one cell, or in cells side by side, only one can be found.
 
-    The centre of cell i lies at pixel ``i * stride + (stride - 1) / 2``; with
-    ``anchor="deeplabcut"`` at ``i * stride + stride / 2``, with ``anchor="corner"``, as in the
-    original, at ``i * stride``.
+    The centre of cell i lies at pixel ``i * stride + (stride - 1) / 2``; with the anchor
+    ``deeplabcut`` at ``i * stride + stride / 2``, with ``corner``, the original's, ``i * stride``.
 
     Args:
         sigma: standard deviation of the keypoints' Gaussians, cells.
@@ -82,6 +70,16 @@ class DEKROffsets(Codec):
             centre's alone (``centre``).
         read: where a heatmap is read: exactly at the keypoint, ``between`` four cells; at the
             ``pixel`` left above, as in the original; in the ``cell`` left above, as in DeepLabCut.
+        snap: move keypoints onto the nearest peak of their heatmap, see `snapping.Snap`; None
+            leaves them where they were regressed.
+        snap_distance: pixels from which on a peak is too far.
+        rescore: learn at the end of a training how right poses are, and multiply the scores of
+            animals by it, see `PoseRescorer`.
+        limbs: pairs of keypoints for it; None for the `skeleton`.
+        torso: indices of the limbs that are its unit; none for all.
+        oks_sigma: OKS constant of each keypoint, or one for all, of what it learns.
+        num_keypoints: number of keypoints K, for it.
+        skeleton: edges of the data's skeleton.
         num_individuals: at most so many animals in an image, the best; None for all.
         anchor: where the cells lie, see above.
         shift_mirrored: `flip` is given the outputs of images that were moved left by
@@ -103,7 +101,7 @@ class DEKROffsets(Codec):
         centre_sigma: float | None = None,
         radius: float = 4.0,
         background: float = 0.1,
-        overlap: Overlap = "nearest",
+        overlap: drawing.Overlap = "nearest",
         normalise_by: Literal["extent", "area"] = "extent",
         min_area: float = 0.0,
         unlabelled: Literal["ignore", "background"] = "ignore",
@@ -116,46 +114,49 @@ class DEKROffsets(Codec):
         nms_order: Literal["heatmap", "centre"] = "heatmap",
         scores: Literal["combined", "centre"] = "combined",
         read: Literal["between", "pixel", "cell"] = "between",
+        snap: Snap | None = None,
+        snap_distance: float = 75.0,
+        rescore: bool = False,
+        limbs: Sequence[tuple[int, int]] | None = None,
+        torso: Sequence[int] = (),
+        oks_sigma: float | Sequence[float] = 0.1,
+        num_keypoints: int | None = None,
+        skeleton: Sequence[tuple[int, int]] = (),
         num_individuals: int | None = None,
         anchor: Anchor = "centre",
         shift_mirrored: bool = False,
         activation: Activation | None = None,
         stride: float | None = None,
     ) -> None:
-        super().__init__(stride)
+        nn.Module.__init__(self)
+        Codec.__init__(self, stride)
         maps.check_positive(
             sigma=(sigma, "cells"),
             centre_sigma=(centre_sigma, "cells or None"),
             radius=(radius, "cells"),
+            snap_distance=(snap_distance, "pixels"),
         )
-        for name, value in (("background", background), ("min_area", min_area), ("nms", nms)):
+        for name, value in (("background", background), ("min_area", min_area)):
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be a number from 0 on, not {value:g}")
-        for name, count in (("candidates", candidates), ("num_individuals", num_individuals)):
-            if count is not None and count < 1:
-                raise ValueError(f"{name} must be at least 1, not {count}")
-        if window is not None and (window < 1 or window % 2 == 0):
-            raise ValueError(f"window must be odd and at least 1 cell, or None, not {window}")
-        if nms_keypoints is not None and nms_keypoints < 0:
-            raise ValueError(f"nms_keypoints must be at least 0, or None, not {nms_keypoints}")
         self.sigma = sigma
         self.centre_sigma = 2 * sigma if centre_sigma is None else centre_sigma
         self.radius = radius
         self.background = background
-        self.overlap: Overlap = overlap
+        self.overlap: drawing.Overlap = overlap
         self.normalise_by = normalise_by
         self.min_area = min_area
         self.unlabelled = unlabelled
         self.truncate = truncate
-        self.candidates = candidates
-        self.threshold = threshold
-        self.window = window
-        self.nms = nms
-        self.nms_keypoints = nms_keypoints
-        self.nms_order = nms_order
-        self.scores = scores
         self.read = read
-        self.num_individuals = num_individuals
+        self.snap, self.snap_distance = snap, snap_distance
+        self.calibrates = rescore
+        self.rescorer: PoseRescorer | None = None
+        if rescore:
+            edges = skeleton if limbs is None else limbs
+            self.rescorer = PoseRescorer(num_keypoints, edges, torso, oks_sigma)
+        self._search = decoding.Search(candidates, threshold, window)
+        self._select = decoding.Selection(nms, nms_keypoints, nms_order, scores, num_individuals)
         self.anchor: Anchor = anchor
         self.shift_mirrored = shift_mirrored
         self.activation = activation
@@ -173,23 +174,25 @@ class DEKROffsets(Codec):
         known = maps.labelled(instances)
         pixels = instances.keypoints.masked_fill(~known[..., None], 0.0)
         positions = (pixels - self._offset()) / stride
-        centres, diagonal = _centres(positions, known)
+        centres, diagonal = drawing.centres_of(positions, known)
         whole = known.any(dim=-1) & (instances.areas >= self.min_area)
         edge = pixels.new_tensor([size[1], size[0]]) - 0.5
         drawn = known & ((pixels >= -0.5) & (pixels < edge)).all(dim=-1)
 
         heatmap = positions.new_zeros(len(known), known.shape[2] + 1, *cells)
-        draw_gaussians(heatmap[:, :-1], positions, drawn, self.sigma)
-        draw_gaussians(heatmap[:, -1:], centres[:, :, None], whole[..., None], self.centre_sigma)
+        drawing.draw_gaussians(heatmap[:, :-1], positions, drawn, self.sigma)
+        drawing.draw_gaussians(
+            heatmap[:, -1:], centres[:, :, None], whole[..., None], self.centre_sigma
+        )
         present = torch.cat([drawn, whole[..., None]], dim=-1)
         of_map = maps.map_weight(present, self.unlabelled)
         weight = torch.where(heatmap > 0, of_map, of_map * self.background)
-        offset = offset_maps(
+        offset = drawing.offset_maps(
             positions,
             drawn & whole[..., None],
             centres,
             1 / self._sizes(instances, diagonal),
-            squares(centres, cells, self.radius, self.truncate),
+            drawing.squares(centres, cells, self.radius, self.truncate),
             cells,
             self.overlap,
         )
@@ -197,9 +200,38 @@ class DEKROffsets(Codec):
 
     def decode(self, outputs: Mapping[str, Tensor], size: Size | None = None) -> Poses:
         """Return the poses of the highest centres, best first; scores are clipped to [0, 1]."""
-        heatmap = self._likelihoods(outputs["heatmap"])
-        cells, centre, found = self._regressed(heatmap[:, -1], outputs["offset"])
-        return self._poses(Candidates(cells, centre, self._heat(heatmap, cells), found))
+        return self._rescored(self._found(*self._candidates(outputs)))
+
+    def decode_scales(
+        self, outputs: Sequence[Mapping[str, Tensor]], scales: Sequence[float], size: Size
+    ) -> Poses:
+        """Return the best of the poses that the scales find, as DEKR.
+
+        Heatmaps are averaged; centres of other scales than 1 count a tenth less than those of that.
+        """
+        found, heatmaps = [], []
+        for one, scale in zip(outputs, scales, strict=True):
+            candidates, _ = self._candidates(one)
+            cells = from_scale(candidates.cells, scale, self._known_stride(), self._offset())
+            found.append(candidates._replace(cells=cells))
+            heatmaps.append(self._likelihoods(self.resize(one, scale, size)["heatmap"]))
+        joined = decoding.together(found, list(scales).index(1), _SHARE_OF_OTHER_SCALES)
+        return self._rescored(self._found(joined, torch.stack(heatmaps).mean(dim=0)))
+
+    def calibrate(self, outcomes: Outcomes) -> dict[str, str]:
+        """Learn how right the poses are that are found in the training part."""
+        if self.rescorer is None:
+            return super().calibrate(outcomes)
+        found = ((self._found(*self._candidates(outputs)), labels) for outputs, labels in outcomes)
+        return self.rescorer.calibrate(found)
+
+    def resize(self, outputs: Mapping[str, Tensor], scale: float, size: Size) -> dict[str, Tensor]:
+        """Return the outputs of a resized input as of the input."""
+        grid = (scale, self.map_size(size), self._known_stride(), self._offset())
+        return {
+            "heatmap": resize(outputs["heatmap"], *grid),
+            "offset": resize(outputs["offset"], *grid) / scale,
+        }
 
     def flip(self, outputs: Mapping[str, Tensor], flip_index: Tensor) -> dict[str, Tensor]:
         """Return the outputs of a mirrored input as of the input; exact for ``anchor="centre"``."""
@@ -217,53 +249,41 @@ class DEKROffsets(Codec):
         mass[-1] = 2 * math.pi * self.centre_sigma**2
         return maps.activate(heatmap, self.activation, mass)
 
-    def _regressed(self, centre: Tensor, offset: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return keypoints ``(B, P, K, 2)`` in cells, values ``(B, P)`` and which are found.
+    def _candidates(self, outputs: Mapping[str, Tensor]) -> tuple[decoding.Candidates, Tensor]:
+        """Return poses in cells, and the likelihoods ``(B, K + 1, h, w)``."""
+        heatmap = self._likelihoods(outputs["heatmap"])
+        return self._search(heatmap[:, -1], outputs["offset"]), heatmap
 
-        Args:
-            centre: map ``(B, h, w)`` of centres.
-            offset: ``(B, 2K, h, w)``.
-        """
-        h, w = centre.shape[1:]
-        window = self.window or _window(h, w)
-        highest = F.max_pool2d(centre[:, None], window, stride=1, padding=window // 2)[:, 0]
-        peaks = torch.where(centre == highest, centre, torch.zeros_like(centre))
-        value, index = peaks.flatten(1).topk(min(self.candidates, h * w), dim=1)
-        ways = offset.flatten(2).gather(2, index[:, None].expand(-1, offset.shape[1], -1))
-        ways = ways.unflatten(1, (-1, 2)).permute(0, 3, 1, 2)  # (B, P, K, 2)
-        row = torch.div(index, w, rounding_mode="floor")
-        cell = torch.stack([index % w, row], dim=-1).to(ways.dtype)
-        return cell[:, :, None] - ways, value, value > self.threshold
+    def _found(self, candidates: decoding.Candidates, heatmap: Tensor) -> Poses:
+        """Return the animals in pixels, the best first; scores are not clipped."""
+        stride, offset, maps_of = self._known_stride(), self._offset(), heatmap[:, :-1]
+        count = self._search.candidates
+        if self.snap == "peak":
+            snapped = nearest_peaks(maps_of, candidates.cells, count, self.snap_distance / stride)
+            candidates = candidates._replace(cells=snapped)
+        poses = self._select(candidates, self._heat(maps_of, candidates.cells))
+        poses = replace(poses, keypoints=poses.keypoints * stride + offset)
+        if self.snap == "fit":
+            found = fit_peaks(maps_of, poses, count, self.snap_distance, self.sigma, stride, offset)
+            poses = replace(poses, keypoints=found)
+        return poses
+
+    def _rescored(self, poses: Poses) -> Poses:
+        """Return poses by how right they are predicted to be, with scores from 0 to 1."""
+        scores = poses.scores.clamp(0, 1)
+        overall = scores.mean(dim=-1)
+        if self.rescorer is not None:
+            overall = overall * self.rescorer(poses.keypoints, poses.scores)
+        return decoding.best(replace(poses, scores=scores, instance_scores=overall))
 
     def _heat(self, heatmap: Tensor, cells: Tensor) -> Tensor:
-        """Return the values ``(B, P, K)`` of the keypoints' heatmaps at keypoints in cells."""
+        """Return the values ``(B, P, K)`` of heatmaps ``(B, K, h, w)`` at keypoints in cells."""
         if self.read == "cell":
             cells = cells.floor()
         elif self.read == "pixel":
             stride = self._known_stride()
             cells = torch.floor(cells * stride) / stride
-        return read_maps(heatmap[:, :-1], cells)
-
-    def _poses(self, found: Candidates) -> Poses:
-        """Return what is left of candidates, the best first."""
-        count = found.heat.shape[-1] // 2 if self.nms_keypoints is None else self.nms_keypoints
-        quality = found.heat.mean(dim=-1) if self.nms_order == "heatmap" else found.centre
-        kept = pose_nms(found.cells, quality, found.found, self.nms, count, least=0.5)
-        scores = found.centre[..., None].expand_as(found.heat)
-        scores = (scores * found.heat if self.scores == "combined" else scores).clamp(0, 1)
-        overall = scores.mean(dim=-1).masked_fill(~kept, -1.0)
-        most = min(self.num_individuals or kept.shape[1], kept.shape[1])
-        order = overall.argsort(dim=1, descending=True, stable=True)[:, :most]
-        valid = kept.gather(1, order)
-        keypoints = found.cells * self._known_stride() + self._offset()
-        of_points = order[..., None].expand(-1, -1, found.heat.shape[-1])
-        keypoints = keypoints.gather(1, of_points[..., None].expand(-1, -1, -1, 2))
-        return Poses(
-            keypoints.masked_fill(~valid[..., None, None], 0.0),
-            scores.gather(1, of_points).masked_fill(~valid[..., None], 0.0),
-            overall.gather(1, order).masked_fill(~valid, 0.0),
-            valid,
-        )
+        return decoding.read_maps(heatmap, cells)
 
     def _sizes(self, instances: Instances, diagonal: Tensor) -> Tensor:
         """Return the size ``(B, N)`` by which an animal's offsets are divided, at least 1."""
@@ -273,37 +293,3 @@ class DEKROffsets(Codec):
 
     def _offset(self) -> float:
         return maps.anchor_offset(self.anchor, self._known_stride())
-
-
-def _centres(positions: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean of each animal's known keypoints ``(B, N, 2)``, and their diagonal."""
-    number = known.sum(dim=-1, keepdim=True).clamp(min=1)
-    mean = (positions * known[..., None]).sum(dim=2) / number
-    filled = torch.where(known[..., None], positions, mean[:, :, None])
-    return mean, (filled.amax(dim=2) - filled.amin(dim=2)).norm(dim=-1)
-
-
-def _window(height: int, width: int) -> int:
-    mean = (height + width) / 2
-    return 7 if mean > 300 else 5 if mean > 200 else 3
-
-
-def read_maps(heatmap: Tensor, cells: Tensor) -> Tensor:
-    """Return the values of maps between their cells, ``(B, P, K)``; the nearest value outside.
-
-    Args:
-        heatmap: ``(B, K, h, w)``.
-        cells: x, y ``(B, P, K, 2)``.
-    """
-    h, w = heatmap.shape[-2:]
-    x = cells[..., 0].clamp(0, w - 1).transpose(1, 2)  # (B, K, P)
-    y = cells[..., 1].clamp(0, h - 1).transpose(1, 2)
-    left, top = x.floor().clamp(max=max(w - 2, 0)), y.floor().clamp(max=max(h - 2, 0))
-    right, bottom = (left + 1).clamp(max=w - 1), (top + 1).clamp(max=h - 1)
-
-    def at(row: Tensor, column: Tensor) -> Tensor:
-        return maps.cells_at(heatmap, row.long(), column.long())
-
-    upper = torch.lerp(at(top, left), at(top, right), x - left)
-    lower = torch.lerp(at(bottom, left), at(bottom, right), x - left)
-    return torch.lerp(upper, lower, y - top).transpose(1, 2)

@@ -28,6 +28,7 @@ from dlcreg.models.codecs.paf_detection import (
 from dlcreg.models.codecs.paf_graph import check_graph, complete_graph, twin_edges
 from dlcreg.models.codecs.paf_poses import assembled, best_detections
 from dlcreg.models.codecs.paf_selection import Seen, owners_of, select
+from dlcreg.models.codecs.resizing import resize_outputs
 from dlcreg.registry import CODECS
 from dlcreg.structures import Instances, Poses
 
@@ -270,6 +271,11 @@ class PartAffinityFields(Codec, nn.Module):
         twins, signs = twin_edges(self.edges, flip_index.tolist())
         mirrored["paf"] = mirror_fields(outputs["paf"], twins, signs)
         return mirrored
+
+    def resize(self, outputs: Mapping[str, Tensor], scale: float, size: Size) -> dict[str, Tensor]:
+        """Return the outputs of a resized input as of the input."""
+        stride, offset = self._known_stride(), self._offset()
+        return resize_outputs(outputs, scale, self.map_size(size), stride, offset)
 
     def _arrays(
         self, found: Detections, affinities: Tensor

@@ -12,6 +12,7 @@ from dlcreg.contracts import Codec, Size, Targets
 from dlcreg.models.codecs import maps
 from dlcreg.models.codecs.maps import Activation, Anchor
 from dlcreg.models.codecs.mirroring import mirror_outputs
+from dlcreg.models.codecs.resizing import resize_outputs
 from dlcreg.registry import CODECS
 from dlcreg.structures import Instances, Poses
 
@@ -92,6 +93,11 @@ class PlateauHeatmap(Codec):
         """
         shift = self._known_stride() - 1 - 2 * self._offset()
         return mirror_outputs(outputs, flip_index, self.locref_std, shift)
+
+    def resize(self, outputs: Mapping[str, Tensor], scale: float, size: Size) -> dict[str, Tensor]:
+        """Return the outputs of a resized input as of the input."""
+        stride, offset = self._known_stride(), self._offset()
+        return resize_outputs(outputs, scale, self.map_size(size), stride, offset)
 
     def _offset(self) -> float:
         return maps.anchor_offset(self.anchor, self._known_stride())
