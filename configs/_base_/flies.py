@@ -1,5 +1,5 @@
 # Two flies in 80 pictures of 1024 x 1024, from COCO files (shared/data beside the checkout): the
-# first 60 by time are to learn from, the last 20 to measure on, both at three eighths of their size.
+# first 60 by time are to learn from, the last 20 to measure on, at three eighths of their size.
 # Files elsewhere: --cfg-options data.train.annotation_file=A.json data.test.annotation_file=B.json
 _coco = "../shared/data/flies-sleap-2020-01-01/coco"
 _data = dict(type="CocoDataset", individual_names=["female", "male"])
@@ -26,10 +26,7 @@ data = dict(
     ),
     val=None,  # 60 images are to learn from; the last epoch is the result
     test=dict(
-        **_data,
-        annotation_file=f"{_coco}/keypoints_val.json",
-        mode="test",
-        transform=[_shrink],
+        **_data, annotation_file=f"{_coco}/keypoints_val.json", mode="test", transform=[_shrink]
     ),
     batch_size=4,
 )

@@ -16,9 +16,7 @@ model = dict(
     head=dict(
         type="DEKRHead",
         offset_blocks=1,
-        codec=dict(
-            type="DEKROffsets", sigma=1.0, centre_sigma=1.0, radius=2.0, num_individuals=2
-        ),
+        codec=dict(type="DEKROffsets", sigma=1.0, centre_sigma=1.0, radius=2.0, num_individuals=2),
         losses=dict(
             heatmap=dict(type="SpatialCrossEntropyLoss"),
             offset=dict(type="HuberLoss", delta=1 / 9, weight=30.0),

@@ -1,5 +1,5 @@
-# DLCRNet with ResNet-18 and maps of stride 4, and a head that tells the two flies apart, from random
-# weights, on a CPU; from COCO files (shared/data beside the checkout).
+# DLCRNet with ResNet-18 and maps of stride 4, and a head that tells the two flies apart, from
+# random weights, on a CPU; from COCO files (shared/data beside the checkout).
 #   dlcreg train configs/dlcrnet/dlcrnet_flies_quick.py
 _base_ = ["../_base_/runtime.py", "../_base_/flies.py"]
 _zoo = dict(

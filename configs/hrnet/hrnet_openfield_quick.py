@@ -4,6 +4,4 @@
 _base_ = "../resnet/resnet18_openfield_quick.py"
 _zoo = dict(what="HRNet-W18 of three stages, from random weights, on a CPU", keypoints=4)
 
-model = dict(
-    backbone=dict(_delete_=True, type="HRNet", width=18, stages=3, out_indices=(0, 1, 2)),
-)
+model = dict(backbone=dict(_delete_=True, type="HRNet", width=18, stages=3, out_indices=(0, 1, 2)))
