@@ -7,6 +7,9 @@ _zoo = dict(
     paper="Yang et al., 2021",
     keypoints=4,
     input=(240, 320),
+    measured="open field: 7.49 px",
+    options="--project ../shared/data/openfield-Pranav-2018-10-30 "
+    "--split ../shared/data/splits/openfield_80.json --seed 0",
 )
 
 _shrink = dict(type="Resize", scale=0.5)
