@@ -172,9 +172,7 @@ class Codec(ABC):
         mean = {name: torch.stack([one[name] for one in alike]).mean(dim=0) for name in alike[0]}
         return self.decode(mean, size)
 
-    def calibrate(
-        self, outcomes: Iterable[tuple[Mapping[str, Tensor], Instances]]
-    ) -> dict[str, Any]:
+    def calibrate(self, outcomes: Outcomes) -> dict[str, Any]:
         """Choose how to decode, by what the trained model gives on the training part.
 
         For codecs whose `calibrates` is True. Such a codec is an ``nn.Module``, too, and keeps what

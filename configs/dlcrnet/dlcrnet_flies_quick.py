@@ -1,7 +1,7 @@
 # DLCRNet with ResNet-18 and maps of stride 4, and a head that tells the two flies apart, from
 # random weights, on a CPU; from COCO files (shared/data beside the checkout).
 #   dlcreg train configs/dlcrnet/dlcrnet_flies_quick.py
-_base_ = ["../_base_/runtime.py", "../_base_/flies.py"]
+_base_ = ["../_base_/runtime.py", "../_base_/flies_paf.py"]
 _zoo = dict(
     what="DLCRNet with ResNet-18 and a head of identities, from random weights, on a CPU",
     paper="Lauer et al., 2022",
@@ -13,32 +13,7 @@ model = dict(
     type="PoseModel",
     backbone=dict(type="DLCRNet", depth=18, upsampled_channels=128),
     head=dict(
-        pose=dict(
-            type="DLCRNetHead",
-            feature_channels=64,
-            codec=dict(
-                type="PartAffinityFields",
-                num_individuals=2,
-                graph="skeleton",
-                heatmap="gaussian",
-                radius=6.0,
-                width=5.0,
-                anchor="centre",
-                min_peak=0.001,  # the animals share the softmax of a map
-                min_score=0.005,
-            ),
-            losses=dict(
-                heatmap=dict(type="SpatialCrossEntropyLoss"),
-                locref=dict(type="HuberLoss", weight=2.0),
-                paf=dict(type="HuberLoss", weight=100.0),
-            ),
-        ),
-        identity=dict(
-            type="HeatmapHead",
-            deconv_channels=(64,),
-            codec=dict(type="IdentityMaps", radius=6.0),
-            losses=dict(identity=dict(type="BCELoss", weight=10.0)),
-        ),
+        pose=dict(type="DLCRNetHead", feature_channels=64), identity=dict(deconv_channels=(64,))
     ),
 )
 solver = dict(metrics=[*_base_.solver.metrics, dict(type="IdentityAccuracy")])

@@ -1,7 +1,7 @@
 # HRNet-W18 of three stages with a feature pyramid, part affinity fields and a head that tells the
 # two flies apart, from random weights, on a CPU; from COCO files (shared/data beside the checkout).
 #   dlcreg train configs/hrnet/hrnet_flies_paf_quick.py
-_base_ = ["../_base_/runtime.py", "../_base_/flies.py"]
+_base_ = ["../_base_/runtime.py", "../_base_/flies_paf.py"]
 _zoo = dict(
     what="HRNet-W18 with part affinity fields and identities, from random weights, on a CPU",
     keypoints=13,
@@ -12,31 +12,6 @@ model = dict(
     type="PoseModel",
     backbone=dict(type="HRNet", width=18, stages=3, out_indices=(0, 1, 2)),
     neck=dict(type="FPN", channels=64),
-    head=dict(
-        pose=dict(
-            type="HeatmapHead",
-            codec=dict(
-                type="PartAffinityFields",
-                num_individuals=2,
-                graph="skeleton",
-                heatmap="gaussian",
-                radius=6.0,
-                width=5.0,
-                anchor="centre",
-                min_peak=0.001,  # the animals share the softmax of a map
-                min_score=0.005,
-            ),
-            losses=dict(
-                heatmap=dict(type="SpatialCrossEntropyLoss"),
-                locref=dict(type="HuberLoss", weight=2.0),
-                paf=dict(type="HuberLoss", weight=100.0),
-            ),
-        ),
-        identity=dict(
-            type="HeatmapHead",
-            codec=dict(type="IdentityMaps", radius=6.0),
-            losses=dict(identity=dict(type="BCELoss", weight=10.0)),
-        ),
-    ),
+    head=dict(pose=dict(type="HeatmapHead")),
 )
 solver = dict(metrics=[*_base_.solver.metrics, dict(type="IdentityAccuracy")])

@@ -47,8 +47,7 @@ class DarkHeatmap(Codec):
     ) -> None:
         super().__init__(stride)
         maps.check_positive(sigma=(sigma, "cells"))
-        if kernel < 3 or kernel % 2 == 0:
-            raise ValueError(f"kernel must be odd and at least 3 cells, not {kernel}")
+        maps.check_kernel(kernel)
         self.sigma = sigma
         self.kernel = kernel
         self.square_cells = square_cells

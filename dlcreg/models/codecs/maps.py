@@ -39,6 +39,16 @@ def check_positive(**lengths: tuple[float | None, str]) -> None:
             raise ValueError(f"{name} must be above 0 {unit} and finite, not {value:g}")
 
 
+def check_kernel(kernel: int) -> None:
+    """Check the width in cells of a smoothing.
+
+    Raises:
+        ValueError: it is even, or too small to smooth.
+    """
+    if kernel < 3 or kernel % 2 == 0:
+        raise ValueError(f"kernel must be odd and at least 3 cells, not {kernel}")
+
+
 def anchor_offset(anchor: Anchor, stride: float) -> float:
     """Return the pixel coordinate of the centre of cell 0."""
     return {"centre": (stride - 1) / 2, "deeplabcut": stride / 2, "corner": 0.0}[anchor]
