@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import traceback
 from typing import Any
 
@@ -84,8 +85,16 @@ def check_base(target: Any, base: type, what: str) -> None:
         kind = "a class" if isinstance(target, type) else type(target).__name__
         raise PluginError(
             f"{what} cannot be used: it is {kind}, not a subclass of "
-            f"{base.__module__}.{base.__qualname__}. Derive the class from {base.__name__}."
+            f"{_public_name(base)}. Derive the class from {base.__name__}."
         )
+
+
+def _public_name(cls: type) -> str:
+    """Return where to import a class from: the outermost package that gives it."""
+    module = cls.__module__
+    homes = [module[:end] for end, char in enumerate(module) if char == "."]
+    given = (home for home in homes if getattr(sys.modules.get(home), cls.__name__, None) is cls)
+    return f"{next(given, module)}.{cls.__qualname__}"
 
 
 def _place(error: BaseException) -> str:
