@@ -19,12 +19,13 @@ from dlcreg.config import ConfigTree
 from dlcreg.data.batching import collate
 from dlcreg.data.images import read_image
 from dlcreg.data.keypoints import resolve_name
+from dlcreg.data.samples import prepared, unlabelled
 from dlcreg.data.transforms.adapt import as_pipeline
 from dlcreg.errors import CheckpointError, DataError
 from dlcreg.registry.recorded import check_recorded
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import choose_device
-from dlcreg.structures import DatasetInfo, Instances, Meta, Sample
+from dlcreg.structures import DatasetInfo, Meta, Sample
 
 _SHOWN = 6  # keypoints where nobody says which
 
@@ -107,16 +108,8 @@ def _sample(
     height, width = pixels.shape[:2]
     if box is not None and not (len(box) == 4 and box[2] > 0 and box[3] > 0):
         raise DataError(f"a box is x, y, width, height with sides above 0, not {tuple(box)}")
-    count = info.num_keypoints
-    animal = Instances(
-        keypoints=np.zeros((1, count, 2), np.float32),
-        visibility=np.zeros((1, count), np.uint8),
-        boxes=np.array([box or (0, 0, width, height)], np.float32),
-        areas=np.ones(1, np.float32),
-        valid=np.ones(1, bool),
-        ids=np.full(1, -1, np.int64),
-    )
-    sample = Sample(pixels, animal, np.eye(2, 3), Meta(0, name, (height, width)))
+    where = Meta(0, name, (height, width))
+    sample = unlabelled(pixels, where, info.num_keypoints, box or (0, 0, width, height))
     part = next((p for p in reversed(PARTS) if tree.get(f"data.{p}") is not None), "train")
     pipeline = as_pipeline(tree.get(f"data.{part}.transform"), info)
-    return pipeline(sample, np.random.default_rng(0))
+    return prepared(sample, pipeline, np.random.default_rng(0), name)

@@ -14,10 +14,11 @@ from dlcreg.contracts import Dataset, Size
 from dlcreg.data.cache import FrameCache
 from dlcreg.data.images import image_size
 from dlcreg.data.keypoints import grown_boxes, tight_boxes
+from dlcreg.data.samples import prepared
 from dlcreg.data.split import Mode
 from dlcreg.data.transforms.adapt import as_pipeline
 from dlcreg.data.transforms.pipeline import Pipeline
-from dlcreg.errors import DataError, DlcregError
+from dlcreg.errors import DataError
 from dlcreg.structures import DatasetInfo, Instances, Meta, Sample
 
 View = Literal["image", "instance"]
@@ -144,16 +145,7 @@ class FrameDataset(Dataset):
         meta = Meta(record.image_id, record.name, frame.shape[:2], who, index)
         sample = Sample(frame, instances, np.eye(2, 3), meta)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, index]))
-        try:
-            sample = self.pipeline(sample, rng)
-        except DlcregError as error:
-            raise type(error)(f"{record.path}: {error}") from error
-        except Exception as error:
-            raise DataError(
-                f"{record.path}: a transform failed: {type(error).__name__}: {error}"
-            ) from error
-        if not sample.image.flags.writeable:  # the cached frame itself
-            sample = replace(sample, image=sample.image.copy())
+        sample = prepared(sample, self.pipeline, rng, str(record.path))
         return _clipped(sample, drop_empty=self.view == "image")
 
     def annotations(self, image_id: int) -> Instances:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dlcreg.contracts import Dataset, Metric
-from dlcreg.errors import ConfigError, DataError, DlcregError, Problem
-from dlcreg.solvers.devices import Precision, autocast, choose_device
+from dlcreg.errors import ConfigError, DlcregError, Problem
+from dlcreg.solvers.devices import Precision, choose_device
+from dlcreg.solvers.prediction import predict_batch
 from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
 
 
@@ -121,24 +122,17 @@ def predict(
     model.eval()
     try:
         for batch in loader.epoch(0):
-            moved = batch.to(device, non_blocking=True)
-            options: dict[str, Any] = {"flip_test": True} if flip_test else {}
-            if tuple(scales) != (1,):
-                options["scales"] = scales
-            if moved.condition is not None:
-                options["condition"] = moved.condition
-            # no_grad and not inference_mode: buffers that a model makes at its first call stay
-            # usable in training
-            with torch.no_grad(), autocast(device, precision):
-                poses = model(moved.images, mode="predict", **options)
-            if isinstance(poses, Mapping):
-                poses = next(iter(poses.values()))
-            if not isinstance(poses, Poses):
-                raise DataError(
-                    f"{type(model).__name__}(mode='predict') gave a {type(poses).__name__}; "
-                    "dlcreg.Poses are wanted."
-                )
-            yield batch, poses.to("cpu").to_image(batch.matrix)
+            yield (
+                batch,
+                predict_batch(
+                    model,
+                    batch,
+                    device=device,
+                    precision=precision,
+                    flip_test=flip_test,
+                    scales=scales,
+                ),
+            )
     finally:
         model.train(was_training)
 
