@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dlcreg.contracts import Dataset, Metric
 from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.solvers.devices import Precision, choose_device
-from dlcreg.solvers.prediction import predict_batch
+from dlcreg.solvers.prediction import animals_of, joined, predict_batch
 from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
 
 
@@ -146,17 +146,17 @@ class Collector:
     def add(self, metas: Sequence[Meta], poses: Poses) -> None:
         """Add a batch: one `Meta` and one row of `poses` for each sample."""
         for row, meta in enumerate(metas):
-            self._parts.setdefault(meta.image_id, []).append((meta, _row(poses, row)))
+            self._parts.setdefault(meta.image_id, []).append((meta, animals_of(poses, row)))
 
     def images(self) -> list[tuple[Meta, Poses]]:
         """Return for each image its `Meta` and its poses, with B = 1 and no padding."""
-        joined = []
+        images = []
         for parts in self._parts.values():
             parts.sort(key=lambda part: (part[0].instance or 0, part[0].index))
-            joined.append(
-                (replace(parts[0][0], instance=None), _join([poses for _, poses in parts]))
+            images.append(
+                (replace(parts[0][0], instance=None), joined([poses for _, poses in parts]))
             )
-        return sorted(joined, key=lambda image: image[0].index)
+        return sorted(images, key=lambda image: image[0].index)
 
 
 def measure(
@@ -219,37 +219,6 @@ def device_of(model: nn.Module) -> torch.device:
     """Return the device that a model's weights are on."""
     tensor: Tensor | None = next(model.parameters(), None)
     return tensor.device if tensor is not None else torch.device("cpu")
-
-
-def _row(poses: Poses, row: int) -> Poses:
-    """Return the animals of one image, with B = 1 and no padding."""
-    keep = poses.valid[row]
-
-    def pick(value: Any) -> Any:
-        if isinstance(value, Poses):
-            return _row(value, row)
-        return None if value is None else value[row : row + 1, keep]
-
-    return Poses(**{field.name: pick(getattr(poses, field.name)) for field in fields(poses)})
-
-
-def _join(parts: Sequence[Poses]) -> Poses:
-    """Return the animals of several crops of an image together; what some do not know is left out.
-
-    Of the unique body parts, which an image has once, those of the crop count that found them best.
-    """
-    if len(parts) == 1:
-        return parts[0]
-
-    def together(name: str) -> Any:
-        values = [getattr(part, name) for part in parts]
-        if any(value is None for value in values):
-            return None
-        if isinstance(values[0], Poses):
-            return max(values, key=lambda one: float(one.instance_scores.sum()))
-        return torch.cat(values, dim=1)
-
-    return Poses(**{field.name: together(field.name) for field in fields(Poses)})
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:

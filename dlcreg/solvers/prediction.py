@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -53,3 +54,34 @@ def predict_batch(
             "dlcreg.Poses are wanted."
         )
     return poses.to("cpu").to_image(batch.matrix)
+
+
+def animals_of(poses: Poses, row: int) -> Poses:
+    """Return the animals of one image, with B = 1 and no padding."""
+    keep = poses.valid[row]
+
+    def pick(value: Any) -> Any:
+        if isinstance(value, Poses):
+            return animals_of(value, row)
+        return None if value is None else value[row : row + 1, keep]
+
+    return Poses(**{field.name: pick(getattr(poses, field.name)) for field in fields(poses)})
+
+
+def joined(parts: Sequence[Poses]) -> Poses:
+    """Return the animals of several crops of an image together; what some do not know is left out.
+
+    Of the unique body parts, which an image has once, those of the crop count that found them best.
+    """
+    if len(parts) == 1:
+        return parts[0]
+
+    def together(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        if any(value is None for value in values):
+            return None
+        if isinstance(values[0], Poses):
+            return max(values, key=lambda one: float(one.instance_scores.sum()))
+        return torch.cat(values, dim=1)
+
+    return Poses(**{field.name: together(field.name) for field in fields(Poses)})
