@@ -102,7 +102,10 @@ class Sample:
         instances: numpy arrays, in pixels of `image`.
         matrix: float64 ``(2, 3)``, maps pixels of `image` to pixels of the original image.
         meta: where the sample comes from.
-        condition: float32 ``(K, 3)`` x, y, score in pixels of `image`, for conditioned models.
+        condition: float32 ``(K, 3)`` x, y, score in pixels of `image`, for conditioned models;
+            a keypoint of score 0 is not there.
+        neighbours: for an instance crop, the other labelled animals of its image, in pixels of
+            `image`, whether they lie within it or not; None: not known. No batch holds them.
     """
 
     image: np.ndarray
@@ -110,6 +113,7 @@ class Sample:
     matrix: np.ndarray
     meta: Meta
     condition: np.ndarray | None = None
+    neighbours: Instances | None = None
 
 
 @dataclass
@@ -245,6 +249,7 @@ class DatasetInfo:
             "skeleton": self.skeleton,
             "flip_pairs": self.flip_pairs,
             "keypoint_names": self.keypoint_names,
+            "sigmas": self.sigmas or None,
             "individuals": self.individuals if self.identified else (),
             "num_unique_keypoints": self.unique.num_keypoints if self.unique else 0,
             "unique_keypoint_names": self.unique.keypoint_names if self.unique else (),

@@ -141,9 +141,10 @@ class FrameDataset(Dataset):
         frame = self.frames[row]
         instances, _ = self._labels(row, frame.shape[:2])
         # a copy: a transform may edit in place
+        neighbours = None if who is None else _others(instances, who)
         instances = _rows(instances, np.arange(len(instances)) if who is None else [who])
         meta = Meta(record.image_id, record.name, frame.shape[:2], who, index)
-        sample = Sample(frame, instances, np.eye(2, 3), meta)
+        sample = Sample(frame, instances, np.eye(2, 3), meta, neighbours=neighbours)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, index]))
         sample = prepared(sample, self.pipeline, rng, str(record.path))
         return _clipped(sample, drop_empty=self.view == "image")
@@ -262,6 +263,13 @@ def _rows(instances: Instances, rows: Any) -> Instances:
         ids=instances.ids[rows],
         unique=None if unique is None else _rows(unique, np.arange(len(unique))),
     )
+
+
+def _others(instances: Instances, who: int) -> Instances:
+    """Return copies of the labelled animals but for one; unique body parts are no animal."""
+    labelled = (instances.visibility > 0).any(axis=1)
+    labelled[who] = False
+    return replace(_rows(instances, np.flatnonzero(labelled)), unique=None)
 
 
 def _check_files(records: Sequence[Record]) -> None:

@@ -62,6 +62,8 @@ def sample_structure(subject: Subject) -> str:
             fail(f"says index {sample.meta.index} at {index}", "its position", "Set Meta.index")
         _check_labels(sample.instances, data.info.num_keypoints, "gives")
         _check_unique(sample.instances, data.info, "gives")
+        if sample.neighbours is not None:
+            _check_labels(sample.neighbours, data.info.num_keypoints, "gives neighbours with")
     return f"{len(data)} samples"
 
 
@@ -229,10 +231,12 @@ def _same(first: Sample, second: Sample, what: str, mend: str) -> None:
 def _arrays(sample: Sample) -> dict[str, np.ndarray]:
     """Return all arrays of a sample by name."""
     found = {"image": sample.image, "matrix": sample.matrix}
-    unique = sample.instances.unique
-    for group, labels in (("", sample.instances), ("unique ", unique)):
+    unique, others = sample.instances.unique, sample.neighbours
+    for group, labels in (("", sample.instances), ("unique ", unique), ("neighbours' ", others)):
         if labels is not None:
             found |= {f"{group}{name}": getattr(labels, name) for name in _DTYPES}
+    if sample.condition is not None:
+        found["condition"] = sample.condition
     return found
 
 

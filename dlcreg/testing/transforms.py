@@ -211,6 +211,37 @@ def boxes_move_along(subject: Subject) -> str:
     return "boxes and areas go along"
 
 
+def companions_move_along(subject: Subject) -> str:
+    """The condition, and the other animals of a crop's image, are moved as the animals are."""
+    transform = subject.build()
+    for seed in range(_TRIES):
+        before = blob_sample()
+        seen = before.instances.visibility[0] > 0
+        pose = np.column_stack([before.instances.keypoints[0], seen]).astype(np.float32)
+        before.condition, before.neighbours = pose, copy.deepcopy(before.instances)
+        after = transform(before, np.random.default_rng(seed))
+        if after.condition is None or after.neighbours is None:
+            fail(
+                "drops the condition or the neighbours of a sample",
+                "that a sample keeps them",
+                "Use dataclasses.replace(sample)",
+            )
+        labels = after.instances
+        known = labels.visibility > 0
+        pairs = {"neighbours": (after.neighbours.keypoints, labels.keypoints, known)}
+        pairs["condition"] = after.condition[:, :2], labels.keypoints[0], known[0]
+        for name, (value, wanted, at) in pairs.items():
+            apart = np.abs(value - wanted)[at].max()
+            if not apart <= 0.05:
+                fail(
+                    f"leaves the {name} {apart:.3g} px beside the animals' keypoints, where they "
+                    "lay upon these before",
+                    "at most 0.05 px: left and right change places as those of the animals do",
+                    "Move Sample.condition and Sample.neighbours; derive from GeometricTransform",
+                )
+    return "condition and neighbours go along"
+
+
 def unlabelled_stay(subject: Subject) -> str:
     """What has no label gets none, and its coordinates stay 0; what has one keeps it."""
     for before, after in _tries(subject):
@@ -298,6 +329,8 @@ def _differ(first: Sample, second: Sample) -> str:
     groups = [(first.instances, second.instances)]
     if first.instances.unique is not None and second.instances.unique is not None:
         groups.append((first.instances.unique, second.instances.unique))
+    if first.condition is not None and second.condition is not None:
+        pairs["condition"] = first.condition, second.condition
     for number, (one, two) in enumerate(groups):
         for name, value in vars(one).items():
             if name != "unique":
@@ -312,6 +345,7 @@ CHECKS = (
     unique_keypoints_move_along,
     twins_change_places,
     boxes_move_along,
+    companions_move_along,
     unlabelled_stay,
     own_randomness,
     input_unchanged,

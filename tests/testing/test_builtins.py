@@ -114,6 +114,7 @@ PARTS = [
     ("codecs", "MSRAHeatmap", dict(tolerance=3.0)),
     ("codecs", "UDPHeatmap"),
     ("transforms", "Affine", dict(arguments=AFFINE)),
+    ("transforms", "ConditionBox"),
     ("transforms", "Crop", dict(arguments=dict(size=(80, 96), position="keypoint"))),
     ("transforms", "Crop", dict(arguments=dict(size=(140, 100)))),
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80)))),
@@ -121,6 +122,7 @@ PARTS = [
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80), align="corners"))),
     ("transforms", "Flip"),
     ("transforms", "Flip", dict(arguments=dict(direction="vertical"))),
+    ("transforms", "GenerativeCondition"),
     ("transforms", "HalfBody", dict(arguments=HALVES)),
     ("transforms", "Pad", dict(arguments=dict(divisor=64, position="center"))),
     ("transforms", "Resize", dict(arguments=dict(scale=0.6))),
@@ -151,6 +153,9 @@ PARTS = [
     ("losses", "SpatialCrossEntropyLoss"),
 ]
 EXPECTED = {
+    "transforms/GenerativeCondition": {
+        "companions_move_along": "another condition is what it is for"
+    },
     "transforms/HalfBody": {"boxes_move_along": "another box is what it is for"},
     "codecs/DarkHeatmap": {
         "round_trip_at_borders": "smoothing with zeros around the map bends the blob near a "

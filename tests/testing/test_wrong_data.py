@@ -53,6 +53,20 @@ class MovesUnlabelled(Shift):
         return replace(moved, instances=replace(moved.instances, keypoints=keypoints))
 
 
+class DropsTheCondition(Shift):
+    """Makes a sample anew, of what it knows."""
+
+    def __call__(self, sample, rng):
+        return replace(super().__call__(sample, rng), condition=None)
+
+
+class LeavesTheNeighbours(Shift):
+    """Leaves the animals beside a crop where they were."""
+
+    def __call__(self, sample, rng):
+        return replace(super().__call__(sample, rng), neighbours=sample.neighbours)
+
+
 class HalfPixel(Resize):
     """Scales keypoints as if the first pixel's centre were its corner."""
 
@@ -281,6 +295,8 @@ def test_a_right_part_passes(kind, part):
         (MovesTheImageAlone, "keypoints_move_along"),
         (HalfPixel, "keypoints_move_along"),
         (MovesNoBoxes, "boxes_move_along"),
+        (DropsTheCondition, "companions_move_along"),
+        (LeavesTheNeighbours, "companions_move_along"),
         (MovesUnlabelled, "unlabelled_stay"),
         (FlipsNoTwins, "twins_change_places"),
         (GlobalNoise, "own_randomness"),

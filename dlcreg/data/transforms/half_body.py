@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from dlcreg.contracts import Transform
+from dlcreg.contracts import Size
 from dlcreg.data.keypoints import resolve_name
 from dlcreg.data.transforms.arguments import probability
+from dlcreg.data.transforms.labels import LabelTransform
 from dlcreg.registry import TRANSFORMS
 from dlcreg.structures import Sample
 
 
 @TRANSFORMS.register_module()
-class HalfBody(Transform):
+class HalfBody(LabelTransform):
     """At times the box of an instance crop is that of one half of the animal (Wang et al., 2018).
 
     Put it before `CropInstance`, which cuts out the box. The new one is the extent of one half's
@@ -70,7 +71,7 @@ class HalfBody(Transform):
         self.least = (min_upper, min_lower)
         self.padding = float(padding)
 
-    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+    def relabel(self, sample: Sample, size: Size, rng: np.random.Generator) -> Sample:
         """Return the sample, its first animal's box perhaps that of one half."""
         acts, takes_upper = rng.random() < self.p, rng.random() < self.p_upper
         instances = sample.instances

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dlcreg.contracts import Transform
+from dlcreg.data.transforms.labels import LabelTransform
 from dlcreg.data.transforms.warp import GeometricTransform, Warp, compose, move_labels, warp_image
 from dlcreg.flipping import flip_index
 from dlcreg.structures import Sample
@@ -17,7 +18,8 @@ class Pipeline(Transform):
     """Runs transforms in order; consecutive geometric ones sample the image once.
 
     So nothing that an earlier one cut away is lost to a later one: a rotation after a crop
-    turns in what lay beside the crop. Two that fill the outside differently are not merged.
+    turns in what lay beside the crop. Two that fill the outside differently are not merged. What
+    changes labels alone may stand between them.
 
     Where the steps have mirrored the image, left and right unique body parts change places at the
     end; those of the animals do within the steps.
@@ -59,6 +61,9 @@ class Pipeline(Transform):
                     sample, pending = _sampled(sample, pending), None
                 sample = move_labels(sample, warp)
                 pending = _merged(pending, warp) if pending else warp
+            elif isinstance(transform, LabelTransform):
+                size = pending.size if pending else sample.image.shape[:2]
+                sample = transform.relabel(sample, size, rng)
             else:
                 sample, pending = _sampled(sample, pending), None
                 if not sample.image.flags.writeable:  # a cached frame: not to be drawn on

@@ -74,18 +74,23 @@ def move(sample: Sample, warp: Warp) -> Sample:
 
 
 def move_labels(sample: Sample, warp: Warp) -> Sample:
-    """Return the sample with labels, condition and matrix moved, and the image as it was."""
+    """Return the sample with labels, neighbours, condition and matrix moved, the image left."""
     condition = sample.condition
     if condition is not None:
         condition = condition.copy()
         condition[:, :2] = apply(warp.matrix, condition[:, :2])
+        condition[condition[:, 2] <= 0] = 0
         if warp.swap is not None:
             condition = condition[warp.swap]
+    neighbours = sample.neighbours
+    if neighbours is not None:
+        neighbours = move_instances(neighbours, warp.matrix, warp.swap)
     return replace(
         sample,
         instances=move_instances(sample.instances, warp.matrix, warp.swap),
         matrix=compose(sample.matrix, invert(warp.matrix)),
         condition=condition,
+        neighbours=neighbours,
     )
 
 
