@@ -144,6 +144,7 @@ def evaluate_model(
             precision=precision,
             flip_test=settings.flip_test,
             scales=settings.scales,
+            refinements=settings.refinements,
             predictions=found,
         )
         predictions[name] = found

@@ -36,6 +36,8 @@ class Evaluation:
         batch_size: images at once; None: that of the data.
         flip_test: average the outputs with those of the mirrored image.
         scales: see each image at these scales, one of them 1, and put together what is found.
+        refinements: how often a conditioned model is given the poses that it found as its next
+            condition, in the same crops (Zhou et al., 2023).
         pcutoff: likelihood below which a keypoint counts as not found, for pictures and tables.
         pictures: number of the best and of the worst frames to draw.
     """
@@ -46,6 +48,7 @@ class Evaluation:
         batch_size: int | None = None,
         flip_test: bool = False,
         scales: Sequence[float] = (1,),
+        refinements: int = 0,
         pcutoff: float = 0.6,
         pictures: int = 5,
     ) -> None:
@@ -53,6 +56,8 @@ class Evaluation:
             raise ValueError(f"batch_size={batch_size}: give 1 or more")
         if 1 not in scales or min(scales) <= 0:
             raise ValueError(f"scales={tuple(scales)}: give numbers above 0, and 1 among them")
+        if refinements < 0:
+            raise ValueError(f"refinements={refinements}: give 0 or more")
         if not 0 <= pcutoff <= 1:
             raise ValueError(f"pcutoff={pcutoff:g}: a likelihood lies between 0 and 1")
         if pictures < 0:
@@ -61,6 +66,7 @@ class Evaluation:
         self.batch_size = batch_size
         self.flip_test = flip_test
         self.scales = tuple(scales)
+        self.refinements = refinements
         self.pcutoff = pcutoff
         self.pictures = pictures
 
@@ -74,6 +80,7 @@ def evaluate(
     precision: Precision = "fp32",
     flip_test: bool = False,
     scales: Sequence[float] = (1,),
+    refinements: int = 0,
     predictions: list[tuple[Meta, Poses]] | None = None,
 ) -> dict[str, Any]:
     """Return what the metrics measure on all images of a loader.
@@ -86,6 +93,7 @@ def evaluate(
         precision: of the forward pass.
         flip_test: see `Evaluation`.
         scales: see `Evaluation`.
+        refinements: see `Evaluation`.
         predictions: a list that is given each image's predictions, in pixels of the original
             image, with B = 1.
 
@@ -95,7 +103,13 @@ def evaluate(
     check_metrics(metrics, loader.dataset.info, "evaluation.metrics")
     collected = Collector()
     for batch, poses in predict(
-        model, loader, device=device, precision=precision, flip_test=flip_test, scales=scales
+        model,
+        loader,
+        device=device,
+        precision=precision,
+        flip_test=flip_test,
+        scales=scales,
+        refinements=refinements,
     ):
         collected.add(batch.meta, poses)
     images = collected.images()
@@ -112,6 +126,7 @@ def predict(
     precision: Precision = "fp32",
     flip_test: bool = False,
     scales: Sequence[float] = (1,),
+    refinements: int = 0,
 ) -> Iterator[tuple[Batch, Poses]]:
     """Yield each batch with its poses, on the CPU, in pixels of the original images.
 
@@ -131,6 +146,7 @@ def predict(
                     precision=precision,
                     flip_test=flip_test,
                     scales=scales,
+                    refinements=refinements,
                 ),
             )
     finally:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dlcreg.errors import DataError
 from dlcreg.solvers.devices import Precision, autocast
@@ -22,6 +22,7 @@ def predict_batch(
     precision: Precision = "fp32",
     flip_test: bool = False,
     scales: Sequence[float] = (1,),
+    refinements: int = 0,
 ) -> Poses:
     """Return the poses of a batch, on the CPU, in pixels of the original images.
 
@@ -32,9 +33,11 @@ def predict_batch(
         precision: of the forward pass.
         flip_test: average the outputs with those of the mirrored images.
         scales: see the images at these scales, one of them 1.
+        refinements: how often the poses that were found are given to the model as its condition,
+            in the same crops.
 
     Raises:
-        DataError: the model gives something else than poses.
+        DataError: the model gives something else than poses, or there is no condition to refine.
     """
     moved = batch.to(device, non_blocking=True)
     options: dict[str, Any] = {"flip_test": True} if flip_test else {}
@@ -42,10 +45,48 @@ def predict_batch(
         options["scales"] = scales
     if moved.condition is not None:
         options["condition"] = moved.condition
+    elif refinements:
+        raise DataError(
+            "refinements are for models with a condition, and these samples have none: leave "
+            "evaluation.refinements at 0, or give proposals with keypoints"
+        )
     # no_grad and not inference_mode: buffers that a model makes at its first call stay usable in
     # training
     with torch.no_grad(), autocast(device, precision):
-        poses = model(moved.images, mode="predict", **options)
+        poses = _poses_of(model, moved.images, options)
+        for _ in range(refinements):
+            options["condition"] = next_condition(options["condition"], poses)
+            poses = _poses_of(model, moved.images, options)
+    return poses.to("cpu").to_image(batch.matrix)
+
+
+def next_condition(condition: Tensor, poses: Poses) -> Tensor:
+    """Return the poses that were found as the condition of the next look (Zhou et al., 2023).
+
+    Args:
+        condition: ``(B, K, 3)`` x, y, score, that of the last look; it stays where no animal was
+            found.
+        poses: of the same B crops, in the same pixels; of several animals in a crop the one counts
+            that has the best score.
+
+    Returns:
+        float32 ``(B, K, 3)``; keypoints that were not found are 0.
+    """
+    if not poses.valid.any():
+        return condition
+    ranked = poses.instance_scores.masked_fill(~poses.valid, -torch.inf)
+    best = ranked.argmax(dim=1)[:, None, None, None].expand(-1, 1, *poses.keypoints.shape[2:])
+    points = poses.keypoints.gather(1, best)[:, 0]  # (B, K, 2)
+    scores = poses.scores.gather(1, best[..., 0])[:, 0]
+    found = points.isfinite().all(dim=-1) & (scores > 0)
+    pose = torch.cat([points, scores[..., None]], dim=-1).masked_fill(~found[..., None], 0.0)
+    known = poses.valid.any(dim=1)[:, None, None]
+    return torch.where(known, pose.to(condition), condition)
+
+
+def _poses_of(model: nn.Module, images: Tensor, options: Mapping[str, Any]) -> Poses:
+    """Return the poses that a model finds, those of the first head where several find some."""
+    poses = model(images, mode="predict", **options)
     if isinstance(poses, Mapping):
         poses = next(iter(poses.values()))
     if not isinstance(poses, Poses):
@@ -53,7 +94,7 @@ def predict_batch(
             f"{type(model).__name__}(mode='predict') gave a {type(poses).__name__}; "
             "dlcreg.Poses are wanted."
         )
-    return poses.to("cpu").to_image(batch.matrix)
+    return poses
 
 
 def animals_of(poses: Poses, row: int) -> Poses:
