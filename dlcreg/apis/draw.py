@@ -21,9 +21,8 @@ from dlcreg.data.images import read_image
 from dlcreg.data.keypoints import resolve_name
 from dlcreg.data.samples import prepared, unlabelled
 from dlcreg.data.transforms.adapt import as_pipeline
-from dlcreg.errors import CheckpointError, DataError
-from dlcreg.registry.recorded import check_recorded
-from dlcreg.solvers import checkpoint as checkpoints
+from dlcreg.errors import DataError
+from dlcreg.inference import load_trained
 from dlcreg.solvers.devices import choose_device
 from dlcreg.structures import DatasetInfo, Meta, Sample
 
@@ -87,18 +86,8 @@ def _model(
         tree = read_config(source, options, project=project)
         info: DatasetInfo = build_data(tree).info
         return tree, info, build_model(tree, **info.wiring())
-    state = checkpoints.load(Path(str(source)))
-    if not state.get("config") or not state.get("info"):
-        raise CheckpointError(f"{source} carries no config, or no names of keypoints.")
-    tree = read_config(state["config"], options, project=project)
-    check_recorded(state, tree.data, str(source))
-    info = DatasetInfo.from_dict(state["info"])
-    wired = info.wiring()
-    if state.get("input_size"):  # some parts are made for the size that the training had
-        wired["input_size"] = tuple(state["input_size"])
-    model = build_model(tree, pretrained=False, **wired)
-    checkpoints.load_weights(model, checkpoints.weights_of(state), str(source))
-    return tree, info, model
+    trained = load_trained(Path(str(source)), options)
+    return trained.config, trained.info, trained.model
 
 
 def _sample(

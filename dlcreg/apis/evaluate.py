@@ -24,7 +24,7 @@ from dlcreg.apis.results import (
     write_metrics,
 )
 from dlcreg.apis.settings import ConfigSource, kept_split, read_config, split_of
-from dlcreg.builder import build_data, build_evaluation, build_model
+from dlcreg.builder import build_data, build_evaluation
 from dlcreg.config import ConfigTree
 from dlcreg.config.dump import portable
 from dlcreg.contracts import Dataset
@@ -32,6 +32,7 @@ from dlcreg.data.module import DataModule
 from dlcreg.data.split import Split
 from dlcreg.errors import CheckpointError
 from dlcreg.files import write_text
+from dlcreg.inference.checkpoint import model_of
 from dlcreg.plugins import own_version
 from dlcreg.registry.recorded import check_recorded
 from dlcreg.solvers import checkpoint as checkpoints
@@ -105,11 +106,7 @@ def evaluate(
     data = build_data(tree, split=kept_split(tree, state))
     _compare_keypoints(state, data, checkpoint)
     _tell_of_known_images(state, data, checkpoint)
-    wired = data.info.wiring()
-    if state.get("input_size"):  # some parts are made for the size that the training had
-        wired["input_size"] = tuple(state["input_size"])
-    model = build_model(tree, pretrained=False, **wired)
-    checkpoints.load_weights(model, checkpoints.weights_of(state), str(checkpoint))
+    model = model_of(state, tree, data.info, str(checkpoint))
     model.to(choose_device(device or tree.get("solver.device")))
     folder = evaluation_folder(work_dir, tree, data, checkpoint)
     return evaluate_model(tree, model, data, checkpoint, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -47,6 +48,37 @@ def read_image(path: str | Path) -> np.ndarray:
         raise DataError(f"the image {path} is too large: {error}") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise DataError(f"the image {path} is damaged: {error}. Copy it anew") from error
+
+
+def rgb_of(pixels: Any, where: str = "the image") -> np.ndarray:
+    """Return an array as `read_image` gives the same image: uint8 ``(H, W, 3)`` RGB.
+
+    Args:
+        pixels: bool, or integers of 8 or 16 bits: ``(H, W)``, or ``(H, W, C)`` of grey (1 channel),
+            grey and alpha (2), RGB (3) or RGB and alpha (4).
+        where: names the image in messages.
+
+    Raises:
+        DataError: it is no such array.
+    """
+    values = np.asarray(pixels)
+    if values.ndim == 2:
+        values = values[:, :, None]
+    if values.ndim != 3 or not 1 <= values.shape[2] <= 4 or not values.size:
+        raise DataError(
+            f"{where} is an array of shape {np.shape(pixels)}: height, width and 1, 3 or 4 "
+            "channels are wanted"
+        )
+    if values.dtype == np.uint16:
+        values = (values >> 8).astype(np.uint8)
+    elif values.dtype == bool:
+        values = values.astype(np.uint8) * np.uint8(255)
+    elif values.dtype != np.uint8:
+        raise DataError(
+            f"{where} has {values.dtype} pixels; 8 or 16 bits per channel are read (uint8, uint16)"
+        )
+    values = values[:, :, :3] if values.shape[2] > 2 else np.repeat(values[:, :, :1], 3, axis=2)
+    return np.ascontiguousarray(values)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -1,0 +1,117 @@
+"""A checkpoint, and nothing else, to a model that predicts: no data set is opened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from dlcreg.builder import build_model
+from dlcreg.builder.plan import PARTS
+from dlcreg.config import ConfigTree, load_config
+from dlcreg.contracts import Transform
+from dlcreg.data.transforms.adapt import as_pipeline
+from dlcreg.errors import CheckpointError
+from dlcreg.registry.recorded import check_recorded
+from dlcreg.solvers import checkpoint as checkpoints
+from dlcreg.structures import DatasetInfo
+
+logger = logging.getLogger("dlcreg")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with its weights, and what its config says of predicting with it.
+
+    Args:
+        model: on the CPU, in evaluation mode.
+        config: what it was trained by.
+        info: keypoints, skeleton and individuals of the training data.
+        source: the checkpoint, for messages.
+    """
+
+    model: nn.Module
+    config: ConfigTree
+    info: DatasetInfo
+    source: str
+
+    @property
+    def part(self) -> str:
+        """The part of the data by whose transforms a model is measured."""
+        parts = (part for part in reversed(PARTS) if self.config.get(f"data.{part}") is not None)
+        return next(parts, "train")
+
+    @property
+    def takes_instances(self) -> bool:
+        """Whether the model sees one animal at a time, cut out of the image by its box."""
+        return bool(self.config.get(f"data.{self.part}.view") == "instance")
+
+    @property
+    def box_margin(self) -> float:
+        """Pixels between keypoints and the box that is made of them, as in the data set."""
+        return float(self.config.get(f"data.{self.part}.box_margin", 10.0))
+
+    def pipeline(self) -> Transform:
+        """Return the transforms that an image goes through in a test.
+
+        Raises:
+            ConfigError, DataError: they cannot be built.
+        """
+        transform = self.config.get(f"data.{self.part}.transform")
+        if self.part == "train" and transform is not None:
+            logger.warning(
+                "%s: its config has no test and no validation data: images go through the "
+                "transforms of the training, which may be random",
+                self.source,
+            )
+        return as_pipeline(transform, self.info)
+
+
+def load_trained(
+    checkpoint: str | Path, options: Sequence[str] | Mapping[str, Any] = ()
+) -> Trained:
+    """Return the model of a checkpoint, built from the config that it carries.
+
+    Args:
+        checkpoint: a ``.pth`` file of a training.
+        options: values that replace those of the config, ``key.path=value`` or a mapping.
+
+    Raises:
+        CheckpointError: it cannot be read, carries no config, or does not fit the model.
+        ConfigError: mistakes in the options.
+        PluginError: packages that it was made with are not installed.
+    """
+    state = checkpoints.load(checkpoint)
+    if not state.get("config") or not state.get("info"):
+        raise CheckpointError(f"{checkpoint} carries no config, or no names of keypoints.")
+    tree = load_config(state["config"], options)
+    check_recorded(state, tree.data, str(checkpoint))
+    info = DatasetInfo.from_dict(state["info"])
+    return Trained(model_of(state, tree, info, str(checkpoint)), tree, info, str(checkpoint))
+
+
+def model_of(
+    state: Mapping[str, Any], tree: ConfigTree, info: DatasetInfo, source: str
+) -> nn.Module:
+    """Return the model of a config with the weights of a checkpoint, in evaluation mode.
+
+    Args:
+        state: what `dlcreg.solvers.checkpoint.load` gives.
+        tree: the config.
+        info: of the data that the model is for.
+        source: the checkpoint's name, for messages.
+
+    Raises:
+        ConfigError: mistakes in the model's config.
+        CheckpointError: the weights do not fit.
+    """
+    wired = info.wiring()
+    if state.get("input_size"):  # some parts are made for the size that the training had
+        wired["input_size"] = tuple(state["input_size"])
+    model = build_model(tree, pretrained=False, **wired)
+    checkpoints.load_weights(model, checkpoints.weights_of(state), source)
+    return model.eval()

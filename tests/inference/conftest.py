@@ -1,0 +1,74 @@
+"""Small trained models of every kind, and what evaluation finds with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlcreg.apis import train
+from dlcreg.builder import build_data
+from dlcreg.data.demo import generate
+from dlcreg.inference import load_trained
+from dlcreg.solvers.evaluation import evaluate
+
+
+def small_config(root: Path, transform: list[dict], view: str = "image") -> dict[str, Any]:
+    """Return the config of a small network that trains an epoch in a second."""
+    part = {"type": "PoseDataset", "project": {"root": str(root)}, "transform": transform}
+    part["view"] = view
+    return {
+        "model": {
+            "backbone": {"type": "ResNet", "depth": 18, "out_indices": [0]},
+            "head": {
+                "type": "HeatmapHead",
+                "codec": {"type": "GaussianHeatmap"},
+                "losses": {"heatmap": {"type": "MSELoss"}},
+            },
+        },
+        "data": {
+            "train": {**part, "mode": "train"},
+            "test": {**part, "mode": "test"},
+            "split": {"train_fraction": 0.5},
+            "batch_size": 4,
+        },
+        "solver": {
+            "optimizer": {"type": "SGD", "lr": 0.01},
+            "max_epochs": 1,
+            "metrics": [{"type": "PixelError"}],
+            "tensorboard": False,
+            "verbose": False,
+        },
+        "evaluation": {"pictures": 0},
+    }
+
+
+@pytest.fixture(scope="session")
+def two_mice(tmp_path_factory) -> Path:
+    """A generated project with two animals; tests must not change it."""
+    root = tmp_path_factory.mktemp("two") / "project"
+    return generate(root, frames=8, animals=2, size=(96, 128), video=False)
+
+
+@pytest.fixture(scope="session")
+def single(demo_project, tmp_path_factory) -> Path:
+    """The checkpoint of a model of one animal, which sees images at another scale."""
+    config = small_config(demo_project, [{"type": "Resize", "scale": 0.8}])
+    return train(config, work_dir=tmp_path_factory.mktemp("single")).checkpoint
+
+
+@pytest.fixture(scope="session")
+def measured() -> Callable[..., list]:
+    """What evaluation finds in the test part: ``measured(checkpoint)`` gives (Meta, Poses)."""
+
+    def find(checkpoint: Path, batch_size: int = 4, **options: Any) -> list:
+        trained = load_trained(checkpoint)
+        data = build_data(trained.config)
+        found: list = []
+        loader = data.loader(data.test, batch_size)
+        evaluate(trained.model, loader, [], predictions=found, **options)
+        return found
+
+    return find
