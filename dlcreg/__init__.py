@@ -13,6 +13,7 @@ _PUBLIC = {
     "dlcreg.registry": (
         "BACKBONES",
         "CODECS",
+        "CONDITION_ENCODERS",
         "DATASETS",
         "DETECTORS",
         "HEADS",
@@ -40,6 +41,7 @@ _PUBLIC = {
     "dlcreg.contracts": (
         "Backbone",
         "Codec",
+        "ConditionEncoder",
         "Dataset",
         "Detector",
         "Head",

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcreg.conditioning import made_up_condition, needs_condition
 from dlcreg.contracts import Backbone, Head, Neck, Size
 from dlcreg.errors import Problem
 from dlcreg.structures import DatasetInfo
@@ -28,12 +29,14 @@ class Traced:
         problems: what does not fit, in the order in which the image meets it.
         built: every part of the model by its config path.
         device: where the model works without its weights: meta, or else the CPU.
+        condition: what the model was given beside the image, or None.
     """
 
     model: nn.Module | None
     problems: list[Problem]
     built: Mapping[str, Any] = field(default_factory=dict)
     device: str = "meta"
+    condition: Tensor | None = None
 
 
 def trace(
@@ -42,6 +45,7 @@ def trace(
     num_keypoints: int | None = None,
     info: DatasetInfo | None = None,
     condition: Tensor | None = None,
+    stand_in: int = 1,
 ) -> Traced:
     """Build a model on the meta device and send an image through it.
 
@@ -53,7 +57,9 @@ def trace(
         size: height and width of the image.
         num_keypoints: number of keypoints K; None where it is not known.
         info: the data that the model is for, if it is known.
-        condition: float ``(1, K, 3)``, for conditioned models.
+        condition: float ``(1, K, 3)``, for conditioned models; None: one is made up where a part
+            of the model needs one.
+        stand_in: number of keypoints that the model is built for where K is not known.
     """
     with torch.random.fork_rng(devices=[]):
         for device in ("meta", "cpu"):
@@ -65,6 +71,8 @@ def trace(
             if model is BROKEN:
                 return Traced(None, wiring.problems)
             journey = _Journey(wiring.built)
+            if condition is None and conditioned(wiring.built):
+                condition = made_up_condition(num_keypoints or stand_in, size, "cpu")
             try:
                 journey.run(model, size, device, condition)
             except Exception as error:
@@ -73,8 +81,14 @@ def trace(
                 found = journey.problems() or [journey.failure(error)]
             else:
                 found = journey.problems() or _codecs(journey, num_keypoints, info)
-            return Traced(model, found, wiring.built, device)
+            return Traced(model, found, wiring.built, device, condition)
     raise AssertionError("the CPU is always tried")
+
+
+def conditioned(built: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the backbones that need a condition."""
+    parts = built.items()
+    return [path for path, part in parts if isinstance(part, Backbone) and needs_condition(part)]
 
 
 @dataclass

@@ -35,8 +35,9 @@ from torch import nn
 from dlcreg.builder.costs import operation_counter
 from dlcreg.builder.image_size import written_size
 from dlcreg.builder.plan import Plan
+from dlcreg.conditioning import made_up_condition, needs_condition
 from dlcreg.config import load_config
-from dlcreg.contracts import Size
+from dlcreg.contracts import Backbone, Size
 from dlcreg.models.published import PUBLISHED
 
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
@@ -134,8 +135,11 @@ def row(path: Path) -> str:
     told = zoo(path)
     model, size = model_of(path)
     counter = operation_counter()
+    options = {}
+    if any(needs_condition(part) for part in model.modules() if isinstance(part, Backbone)):
+        options["condition"] = made_up_condition(keypoints_of(told), size, "meta")
     with counter, torch.no_grad():
-        model.eval()(torch.zeros(1, 3, *size, device="meta"))
+        model.eval()(torch.zeros(1, 3, *size, device="meta"), **options)
     cells = (
         f"[{path.stem}]({path.relative_to(FOLDER).as_posix()})",
         told["what"] + (f" ({told['paper']})" if "paper" in told else ""),

@@ -48,13 +48,12 @@ class Flow:
     macs: dict[str, float] = field(default_factory=dict)
 
 
-def flow_of(traced: Traced, size: Size, condition: Tensor | None = None) -> Flow:
+def flow_of(traced: Traced, size: Size) -> Flow:
     """Return what flows through a model that was traced without a problem.
 
     Args:
         traced: see `dlcreg.trace.trace`.
         size: height and width of the image.
-        condition: float ``(1, K, 3)``, for conditioned models.
     """
     assert traced.model is not None
     flow = Flow()
@@ -66,7 +65,8 @@ def flow_of(traced: Traced, size: Size, condition: Tensor | None = None) -> Flow
             before, after = _hooks(path, flow, producers, kept)
             handles.append(part.register_forward_pre_hook(before, with_kwargs=True))
             handles.append(part.register_forward_hook(after))
-    options = {} if condition is None else {"condition": condition.to(traced.device)}
+    known = traced.condition
+    options = {} if known is None else {"condition": known.to(traced.device)}
     counter = operation_counter()
     traced.model.eval()
     try:

@@ -100,7 +100,7 @@ def graph_of(plan: Plan) -> ConfigGraph:
         plan: checked, traced and rehearsed; its data may be closed: then stand-ins give the shapes
             of the model, and those of the data are left out.
     """
-    flow = flow_of(plan.traced, plan.size, plan.condition) if plan.traced else Flow()
+    flow = flow_of(plan.traced, plan.size) if plan.traced else Flow()
     built = plan.traced.built if plan.traced else {}
     sections = [_node(one, built, flow) for one in written_parts(plan.tree)]
     graph = ConfigGraph(sections, [], plan.size, plan.sample is not None)

@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from dlcreg.builder.image_size import written_size
+from dlcreg.builder.misfits import conditions_missing, nothing_to_learn
 from dlcreg.builder.sections import MODEL_TYPE, SECTIONS, check_sections, models
-from dlcreg.builder.stand_ins import StandInLoader, guesses
+from dlcreg.builder.stand_ins import INFO, StandInLoader, guesses
 from dlcreg.builder.written import written_parts
 from dlcreg.config import ConfigTree
 from dlcreg.config.options import SOURCE
-from dlcreg.contracts import Head, Metric
+from dlcreg.contracts import Metric
 from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.registry import REGISTRIES
 from dlcreg.schema.annotations import shape_of
@@ -50,6 +51,7 @@ class Plan:
         stand_in: try the model on keypoints made up, where the real ones are not known.
         split: counts instead of ``data.split``.
         sample: a sample of the training data.
+        conditions: by data set that gave a sample, whether it has a condition.
         traced: what `trace_model` found.
         solver: what `rehearse` has built, on a model without weights.
     """
@@ -62,6 +64,7 @@ class Plan:
     stand_in: bool = True
     split: Any = None
     sample: Sample | None = None
+    conditions: dict[str, bool] = field(default_factory=dict)
     traced: Traced | None = None
     solver: Any = None
 
@@ -91,6 +94,7 @@ class Plan:
                 self.problems.append(problem)
             else:
                 self.sample = self.sample or sample
+                self.conditions[part] = sample.condition is not None
         return self
 
     def rehearse_transforms(self) -> Plan:
@@ -127,8 +131,11 @@ class Plan:
             count if isinstance(count, int) else None,
             self.info,
             self.condition,
+            INFO.num_keypoints,
         )
         self.problems += self.traced.problems
+        if self.traced.model is not None:
+            self.problems += conditions_missing(self.tree, self.conditions, self.traced.built)
         return self.traced.model
 
     def rehearse(self, model: nn.Module | None, without_data: bool = False) -> Plan:
@@ -145,7 +152,7 @@ class Plan:
             self._rehearse_evaluation(wired)
         if model is None or next(model.parameters(), None) is None:
             return self
-        self.problems += _nothing_to_learn(self.traced)
+        self.problems += nothing_to_learn(self.traced)
         if any(problem.path == "work_dir" for problem in self.problems):
             return self
         device = next(model.parameters()).device.type
@@ -285,23 +292,6 @@ class Plan:
         cfg = self.tree.data["model"]
         cfg = _without_weights(cfg) if bare else cfg
         return wiring.part(models(), cfg, "model", context, default_type=MODEL_TYPE)
-
-
-def _nothing_to_learn(traced: Traced | None) -> list[Problem]:
-    """Return that no head has a loss, which a training would find out at its first batch."""
-    built = {} if traced is None else traced.built
-    heads = {path: head for path, head in built.items() if isinstance(head, Head)}
-    if any(len(head.losses) or type(head).loss is not Head.loss for head in heads.values()):
-        return []
-    return [
-        Problem(
-            f"{path}.losses",
-            f"{type(head).__name__} has no losses, so that the solver has nothing to minimise. Add "
-            f"losses=dict({output}=dict(type='...')), see `dlcreg list losses`.",
-        )
-        for path, head in heads.items()
-        for output in list(head.codec.output_channels(head.num_keypoints or 1))[:1]
-    ]
 
 
 def _takes_names(cls: type) -> bool:

@@ -9,9 +9,17 @@ nobody knows who is who), ``num_unique_keypoints``, ``unique_keypoint_names`` an
 the config says nothing.
 """
 
-from dlcreg.contracts.abilities import BringsHooks, HasLayers, ShowsAttention, WiresInside
+from dlcreg.contracts.abilities import (
+    BringsHooks,
+    HasBranches,
+    HasLayers,
+    MirrorsCondition,
+    ShowsAttention,
+    WiresInside,
+)
 from dlcreg.contracts.analysis import Tracker, Writer
 from dlcreg.contracts.codec import Codec, CompletingCodec
+from dlcreg.contracts.condition import ConditionEncoder
 from dlcreg.contracts.data import Dataset, Transform
 from dlcreg.contracts.detector import Detector
 from dlcreg.contracts.features import Backbone, Neck
@@ -25,12 +33,15 @@ __all__ = [
     "BringsHooks",
     "Codec",
     "CompletingCodec",
+    "ConditionEncoder",
     "Dataset",
     "Detector",
+    "HasBranches",
     "HasLayers",
     "Head",
     "Loss",
     "Metric",
+    "MirrorsCondition",
     "Neck",
     "Outcomes",
     "ShowsAttention",

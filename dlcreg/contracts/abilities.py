@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -17,6 +17,24 @@ class BringsHooks(Protocol):
 
     def run_hooks(self) -> Sequence[Any]:
         """Return hooks of mmengine's interface, made for one run."""
+
+
+Between = Callable[[int, list[Tensor]], list[Tensor]]
+"""Takes a position and the maps of the branches there, and returns the maps to go on with."""
+
+
+@runtime_checkable
+class HasBranches(Protocol):
+    """A backbone of parallel branches, such as HRNet, whose maps others may change on their way.
+
+    Its forward takes `Between` as ``between=``, and calls it at each position, in rising order.
+    """
+
+    branch_channels: Sequence[Sequence[int]]
+    """For each position the channels of the branches there, finest first."""
+
+    branch_strides: Sequence[int]
+    """Pixels for each cell of the branches, finest first."""
 
 
 @runtime_checkable
@@ -34,6 +52,23 @@ class HasLayers(Protocol):
 
         Args:
             parameter: its name in the part.
+        """
+
+
+@runtime_checkable
+class MirrorsCondition(Protocol):
+    """A conditioned backbone that knows what a drawn condition looks like for a mirrored image.
+
+    A flip test asks it; without it the map is mirrored, and its channels stay in their places.
+    Keypoints are mirrored by the model, as their left and right twins are.
+    """
+
+    def mirror_condition(self, condition: Tensor, flip_index: Tensor) -> Tensor:
+        """Return the map of the mirrored images.
+
+        Args:
+            condition: a drawn map ``(B, C, H, W)``.
+            flip_index: int64 ``(K,)``, for each keypoint the index of its twin.
         """
 
 

@@ -11,7 +11,13 @@ class Backbone(nn.Module, ABC):
     """Images to feature maps.
 
     Sets `out_channels` and `out_strides`, one entry for each map, finest first; where it does not,
-    they are found by a trial. A conditioned backbone takes ``condition`` after the images.
+    they are found by a trial.
+
+    A conditioned backbone is one whose `forward` has a second parameter ``condition``: keypoints
+    ``(B, K, 3)`` as x, y, score in pixels of the images, where a score of 0 or less, or NaN, is one
+    of no keypoint; or a map that is drawn already, ``(B, C, H, W)``. Unless the parameter has a
+    default, a model refuses images without a condition, and a config data without any. See
+    `ConditionEncoder`, which makes maps of keypoints.
     """
 
     out_channels: tuple[int, ...]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcreg.contracts import Backbone, Head, Neck, Size
+from dlcreg.conditioning import needs_condition, takes_condition
+from dlcreg.contracts import Backbone, Head, MirrorsCondition, Neck, Size
 from dlcreg.flipping import flip_index
 from dlcreg.registry import MODELS
 from dlcreg.structures import Instances, Poses
@@ -73,6 +74,8 @@ class PoseModel(nn.Module):
         self.channel_order = channel_order
         self.flip_pairs = tuple((int(a), int(b)) for a, b in flip_pairs)
         self.num_keypoints = num_keypoints
+        self.takes_condition = takes_condition(backbone)
+        self.needs_condition = needs_condition(backbone)
         self._check_heads()
         self._check_flip_pairs()
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -106,7 +109,9 @@ class PoseModel(nn.Module):
             images: uint8 RGB ``(B, 3, H, W)``, or floats that are normalised already.
             mode: ``tensor`` for the outputs, ``loss`` for the losses, ``predict`` for poses.
             instances: labels, tensors ``(B, N, ...)`` in pixels of `images`; for ``loss``.
-            condition: keypoints ``(B, K, 3)`` or a map ``(B, C, H, W)``, for conditioned backbones.
+            condition: keypoints ``(B, K, 3)`` as x, y, score in pixels of `images`, or a map
+                ``(B, C, H, W)`` that is drawn already, for conditioned backbones. Others leave it
+                alone: boxes that a bottom-up model has found come with keypoints.
             flip_test: average the outputs with those of the mirrored images, in one pass of 2B.
             scales: for ``predict``: see the images at these scales, one of them 1, and let the
                 codec put together what is found. Each is a pass of its own, for its images differ
@@ -120,13 +125,14 @@ class PoseModel(nn.Module):
             those by the head's name.
 
         Raises:
-            ValueError: an unknown mode, no labels for ``loss``, or several scales where they make
-                no sense.
+            ValueError: an unknown mode, no labels for ``loss``, no condition for a backbone that
+                needs one, or several scales where they make no sense.
         """
         if tuple(scales) != (1,):
             if mode != "predict":
                 raise ValueError(f"several scales are for mode='predict', not {mode!r}")
             return self._predicted_at(scales, images, condition, flip_test)
+        condition = self._fitting(condition, images)
         images = self.pad(self.normalise(images))
         if mode == "loss":
             if instances is None:
@@ -159,13 +165,40 @@ class PoseModel(nn.Module):
 
     def pad(self, images: Tensor) -> Tensor:
         """Return images whose sides `size_divisor` divides, padded at the right and the bottom."""
+        pad = self._padding(images)
+        return F.pad(images, pad, mode="replicate") if any(pad) else images
+
+    def _padding(self, images: Tensor) -> tuple[int, int, int, int]:
         height, width = images.shape[-2:]
-        right, bottom = -width % self.size_divisor, -height % self.size_divisor
-        pad = (0, right, 0, bottom)
-        return F.pad(images, pad, mode="replicate") if right or bottom else images
+        return 0, -width % self.size_divisor, 0, -height % self.size_divisor
+
+    def _fitting(self, condition: Tensor | None, images: Tensor) -> Tensor | None:
+        """Return the condition as the backbone takes it: a drawn map is padded as the images are.
+
+        Raises:
+            ValueError: there is none, and the backbone needs one.
+        """
+        if not self.takes_condition:
+            return None
+        if condition is None:
+            if self.needs_condition:
+                raise ValueError(
+                    f"{type(self.backbone).__name__} looks at a condition, and there is none: give "
+                    "condition=, keypoints (B, K, 3) as x, y, score or a drawn map (B, C, H, W). "
+                    "Samples of a data set have one by proposals with keypoints or by a transform "
+                    "such as GenerativeCondition"
+                )
+            return None
+        is_map = condition.dim() == 4 and condition.shape[-2:] == images.shape[-2:]
+        return F.pad(condition, self._padding(images)) if is_map else condition
 
     def features(self, images: Tensor, condition: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Return what the heads get, of normalised images of a fitting size."""
+        """Return what the heads get, of normalised images of a fitting size.
+
+        Args:
+            images: floats ``(B, 3, H, W)``.
+            condition: for a conditioned backbone; a drawn map has the size of the images.
+        """
         if condition is None:
             features = self.backbone(images)
         else:
@@ -205,7 +238,7 @@ class PoseModel(nn.Module):
     ) -> Any:
         if 1 not in scales or min(scales) <= 0:
             raise ValueError(f"scales must be above 0, and one of them 1: {tuple(scales)}")
-        if condition is not None:
+        if self.takes_condition and condition is not None:
             raise ValueError("a multi-scale test needs a model without a condition")
         images = self.normalise(images)
         height, width = self.pad(images).shape[-2:]
@@ -247,8 +280,11 @@ class PoseModel(nn.Module):
         return outputs
 
     def _mirrored_condition(self, condition: Tensor, images: Tensor) -> Tensor:
-        if condition.dim() != 3:
-            raise ValueError("a flip test needs the condition as keypoints (B, K, 3), not as a map")
+        if condition.dim() == 4:
+            if not isinstance(self.backbone, MirrorsCondition):
+                return condition.flip(-1)
+            count = self.num_keypoints or condition.shape[1]
+            return self.backbone.mirror_condition(condition, self._twins(count, images.device))
         index = self._twins(condition.shape[1], condition.device)
         mirrored = condition.index_select(1, index).clone()
         mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]

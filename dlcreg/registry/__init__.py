@@ -25,6 +25,7 @@ MODELS = Registry("models", "torch.nn:Module", "model")
 BACKBONES = _contract("backbones", "Backbone", "backbone")
 NECKS = _contract("necks", "Neck", "neck")
 HEADS = _contract("heads", "Head", "head")
+CONDITION_ENCODERS = _contract("condition_encoders", "ConditionEncoder", "condition encoder")
 CODECS = _contract("codecs", "Codec", "codec")
 LOSSES = _contract("losses", "Loss", "loss")
 OPTIMIZERS = Registry("optimizers", "torch.optim:Optimizer", "optimizer", library="torch.optim")
@@ -54,6 +55,7 @@ REGISTRIES.update(
     for registry in (
         MODELS,
         BACKBONES,
+        CONDITION_ENCODERS,
         NECKS,
         HEADS,
         CODECS,
@@ -73,6 +75,7 @@ REGISTRIES.update(
 __all__ = [
     "BACKBONES",
     "CODECS",
+    "CONDITION_ENCODERS",
     "DATASETS",
     "DETECTORS",
     "HEADS",

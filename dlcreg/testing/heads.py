@@ -86,7 +86,7 @@ def predicts(subject: Subject) -> str:
     """It gives or completes poses (B, N, K, 2), also of one image of an odd size."""
     for images, size in zip((2, 1), _sizes(subject)):
         instances = labels(poses(size, images, margin=8))
-        found = _found(subject.built, inputs_of(subject, images, size), size, instances)
+        found = _found(subject.built, inputs_of(subject, images, size)[0], size, instances)
         b, n, k = found.scores.shape
         if (b, k) != (images, INFO.num_keypoints) or found.keypoints.shape != (b, n, k, 2):
             fail(
@@ -103,7 +103,7 @@ def finite_loss(subject: Subject) -> str:
     head: Head = subject.build().train()
     for images, size in ((2, size) for size in _sizes(subject)):
         instances = labels(poses(size, images, margin=8))
-        losses = head.loss(inputs_of(subject, images, size), instances, size)
+        losses = head.loss(inputs_of(subject, images, size)[0], instances, size)
         if not losses:
             fail("has no loss", "one for each output", "Pass losses on to super().__init__")
         for name, value in losses.items():
@@ -162,7 +162,7 @@ def _unlabelled(instances: Instances, kept: int, junk: float) -> Instances:
 def _gradients(subject: Subject, instances: Instances) -> dict[str, Tensor]:
     """Return the gradient of every parameter and of the feature maps, by name."""
     head = subject.build().train()
-    features = tuple(f.requires_grad_() for f in inputs_of(subject))
+    features = tuple(f.requires_grad_() for f in inputs_of(subject)[0])
     total = _total(head.loss(features, instances, subject.options.size))
     if total.requires_grad:
         total.backward()

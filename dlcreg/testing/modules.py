@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcreg.conditioning import takes_condition
 from dlcreg.contracts import Backbone, Head, Size
 from dlcreg.testing.devices import stays_there, to_meta
 from dlcreg.testing.results import fail, skip
 from dlcreg.testing.samples import (
     cloned,
+    conditions,
     difference,
     feature_maps,
     labels,
@@ -27,12 +29,24 @@ _ROUNDING = 1e-4
 """Relative difference that another order of the same sums makes in float32."""
 
 
-def inputs_of(subject: Subject, images: int = 2, size: Size | None = None, seed: int = 0) -> Any:
-    """Return images for a backbone, feature maps for a neck or a head."""
+def inputs_of(
+    subject: Subject, images: int = 2, size: Size | None = None, seed: int = 0
+) -> tuple[Any, ...]:
+    """Return what forward is given: images, and a condition for a backbone that takes one; or maps.
+
+    Args:
+        subject: a backbone; or a neck or a head, which are given feature maps.
+        images: how many.
+        size: height and width in pixels; None: the usual one.
+        seed: of all that is random.
+    """
     size = subject.options.size if size is None else size
-    if subject.kind == "backbones":
-        return pictures(padded(subject.built, size), images, seed)
-    return feature_maps(*subject.features, size, images, seed)
+    if subject.kind != "backbones":
+        return (feature_maps(*subject.features, size, images, seed),)
+    size = padded(subject.built, size)
+    if not takes_condition(subject.built):
+        return (pictures(size, images, seed),)
+    return pictures(size, images, seed), conditions(size, images, seed)
 
 
 def padded(backbone: Backbone, size: Size) -> Size:
@@ -46,10 +60,10 @@ def divisor_of(backbone: Backbone) -> int:
     return int(backbone.size_divisor or max(backbone.out_strides))
 
 
-def run(part: nn.Module, inputs: Any) -> Any:
+def run(part: nn.Module, inputs: tuple[Any, ...]) -> Any:
     """Return the outputs without a gradient."""
     with torch.no_grad():
-        return part(inputs)
+        return part(*inputs)
 
 
 def traceable(subject: Subject) -> str:
@@ -77,7 +91,7 @@ def traceable(subject: Subject) -> str:
 def follows_device(subject: Subject) -> str:
     """It computes on the device of its inputs and weights."""
     part, inputs = subject.build().eval().to("meta"), to_meta(inputs_of(subject))
-    stays_there("forward", lambda: part(inputs))
+    stays_there("forward", lambda: part(*inputs))
     return "on whatever device the inputs lie"
 
 
@@ -142,10 +156,10 @@ def finite_gradients(subject: Subject) -> str:
     if not any(parameter.requires_grad for parameter in part.parameters()):
         skip("it has no parameter to train")
     inputs = inputs_of(subject)
-    values = [tensor.float().square().mean() for tensor in named(part(inputs)).values()]
+    values = [tensor.float().square().mean() for tensor in named(part(*inputs)).values()]
     if isinstance(part, Head):  # a loss may have parameters of its own
         size = subject.options.size
-        values += part.loss(inputs, labels(poses(size, images=2)), size).values()
+        values += part.loss(inputs[0], labels(poses(size, images=2)), size).values()
     torch.stack(values).sum().backward()
     count = 0
     for name, parameter in part.named_parameters():
@@ -199,12 +213,12 @@ def exports(subject: Subject) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            exported = torch.export.export(part, (inputs,), strict=False)
+            exported = torch.export.export(part, inputs, strict=False)
         except Exception as error:
             text = str(error).strip().splitlines()
             fail(
                 f"cannot be exported: {type(error).__name__}: {text[0] if text else ''}",
-                "that torch.export.export(part, (inputs,)) works",
+                "that torch.export.export(part, inputs) works",
                 "Branch on shapes and arguments, never on values of tensors",
             )
         apart, place = difference(run(part, inputs), run(exported.module(), inputs))

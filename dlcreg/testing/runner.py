@@ -24,6 +24,7 @@ Check = Callable[[Subject], str]
 
 OF_THEIR_OWN = (
     "backbones",
+    "condition_encoders",
     "necks",
     "heads",
     "codecs",

@@ -70,6 +70,14 @@ def pictures(size: Size, images: int = 2, seed: int = 0) -> Tensor:
     return torch.randn(images, 3, *size, generator=generator)
 
 
+def conditions(size: Size, images: int = 2, seed: int = 0) -> Tensor:
+    """Return conditions ``(B, K, 3)``; of each the last keypoint but one is unknown, and NaN."""
+    known = poses(size, images, margin=1.0, seed=seed)[:, 0]
+    condition = torch.cat([known, torch.ones_like(known[..., :1])], dim=-1)
+    condition[:, -2] = condition.new_tensor([torch.nan, torch.nan, 0.0])
+    return condition
+
+
 def feature_maps(
     channels: Sequence[int], strides: Sequence[int], size: Size, images: int = 2, seed: int = 0
 ) -> tuple[Tensor, ...]:

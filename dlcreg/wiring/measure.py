@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcreg.conditioning import made_up_condition, needs_condition
 from dlcreg.contracts import Backbone, Neck
 from dlcreg.wiring.held import Guess
 
@@ -22,7 +23,8 @@ def measure(part: Any, context: Mapping[str, Any]) -> None:
 
     Args:
         part: what was just built.
-        context: `in_channels` and `in_strides` for a neck, and `input_size` where it is known.
+        context: `in_channels` and `in_strides` for a neck; `input_size` and, for a conditioned
+            backbone, `num_keypoints` where they are known.
     """
     if not isinstance(part, (Backbone, Neck)):
         return
@@ -36,21 +38,28 @@ def measure(part: Any, context: Mapping[str, Any]) -> None:
     training = part.training
     part.eval()
     with torch.no_grad():
-        maps = part(inputs)
+        maps = part(*inputs)
     part.train(training)
     part.out_channels = tuple(feature.shape[1] for feature in maps)
     part.out_strides = tuple(round(size[0] / feature.shape[2]) for feature in maps)
 
 
-def _inputs(part: nn.Module, size: Any, context: Mapping[str, Any]) -> Any:
+def _inputs(part: nn.Module, size: Any, context: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return what the forward of a part is given, or None where that is not known."""
     tensor: Tensor | None = next(part.parameters(), None)
     device = tensor.device if tensor is not None else torch.device("cpu")
     if isinstance(part, Backbone):
-        return torch.zeros(1, 3, *size, device=device)
+        images = torch.zeros(1, 3, *size, device=device)
+        if not needs_condition(part):
+            return (images,)
+        count = context.get("num_keypoints")
+        count = count.value if isinstance(count, Guess) else count
+        return images, made_up_condition(count, size, device)
     channels, strides = context.get("in_channels"), context.get("in_strides")
     if not isinstance(channels, tuple) or not isinstance(strides, tuple):
         return None
-    return tuple(
+    features = tuple(
         torch.zeros(1, c, -(-size[0] // s), -(-size[1] // s), device=device)
         for c, s in zip(channels, strides)
     )
+    return (features,)

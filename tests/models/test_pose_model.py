@@ -190,8 +190,40 @@ def test_a_condition_reaches_the_backbone_and_is_mirrored_with_the_image():
     assert torch.equal(backbone.seen, condition)
     model(images(1, (64, 64)), mode="predict", condition=condition, flip_test=True)
     assert backbone.seen[1].tolist() == [[23.0, 6.0, 0.5], [53.0, 5.0, 1.0]]
-    with pytest.raises(ValueError, match="not as a map"):
-        model(images(1), mode="predict", condition=torch.zeros(1, 3, 64, 96), flip_test=True)
+
+
+def test_a_drawn_condition_is_mirrored_as_the_image_unless_the_backbone_knows_better():
+    head = HeatmapHead(3, 4, 2, GaussianHeatmap(), {})
+    drawn = torch.rand(1, 2, 64, 96)
+    model = PoseModel(Conditioned(), head=head, flip_pairs=[(0, 1)])
+    model(images(1), condition=drawn, flip_test=True)
+    assert torch.equal(model.backbone.seen, torch.cat([drawn, drawn.flip(-1)]))
+    knows = Conditioned()
+    knows.mirror_condition = lambda condition, flip_index: condition.flip(-1)[:, flip_index]
+    PoseModel(knows, head=head, flip_pairs=[(0, 1)])(images(1), condition=drawn, flip_test=True)
+    assert torch.equal(knows.seen[1:], drawn.flip(-1).flip(1))
+
+
+def test_a_drawn_condition_is_padded_as_the_image():
+    backbone = Conditioned()
+    backbone.size_divisor = 32
+    model = PoseModel(backbone, head=HeatmapHead(3, 4, 2, GaussianHeatmap(), {}))
+    drawn = torch.rand(1, 2, 60, 90)
+    model(images(1, (60, 90)), condition=drawn)
+    assert torch.equal(backbone.seen, nn.functional.pad(drawn, (0, 6, 0, 4)))
+
+
+@pytest.mark.parametrize("mode", ["tensor", "loss", "predict"])
+def test_images_without_a_condition_are_refused_by_a_model_that_needs_one(mode, label):
+    model = PoseModel(Conditioned(), head=HeatmapHead(3, 4, 2, GaussianHeatmap(), {}))
+    with pytest.raises(ValueError, match="Conditioned looks at a condition, and there is none"):
+        model(images(), mode=mode, instances=label(torch.full((2, 1, 2, 2), 20.0)))
+
+
+def test_a_model_that_takes_no_condition_leaves_it_alone(small_model):
+    model = small_model().eval()
+    plain, conditioned = model(images()), model(images(), condition=torch.zeros(2, 3, 3))
+    assert all(torch.equal(plain[name], conditioned[name]) for name in plain)
 
 
 def test_state_dicts_hold_weights_alone_and_come_back(small_model):

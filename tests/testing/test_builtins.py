@@ -61,6 +61,8 @@ MODEL = dict(
     ),
 )
 
+CONDITIONED = dict(backbone=dict(type="HRNet", width=4), encoder=dict(type="StackedKeypoints"))
+SMALL = dict(type="CSPNeXt", deepen_factor=0.1, widen_factor=0.125)
 TOKENS = dict(patch_size=(2, 3), dim=16, depth=(1, 1), num_heads=2, map_width=None)
 
 PARTS = [
@@ -77,6 +79,13 @@ PARTS = [
     ("backbones", "DLCRNet", dict(arguments=dict(depth=18, upsampled_channels=16))),
     ("backbones", "DLCRNet", dict(arguments=dict(depth=18, engine="pytorch"))),
     ("backbones", "ViT", dict(arguments=dict(dim=16, depth=2, num_heads=2, drop_path=0.2))),
+    ("backbones", "PreNet", dict(arguments=dict(CONDITIONED, backbone=SMALL, channels=4))),
+    ("backbones", "CoAM", dict(arguments=dict(CONDITIONED, positions=(0, 3)))),
+    ("backbones", "CoAM", dict(arguments=dict(CONDITIONED, channel_only=True))),
+    ("backbones", "ConcatCondition", dict(arguments=dict(CONDITIONED, channels=8))),
+    ("condition_encoders", "StackedKeypoints"),
+    ("condition_encoders", "ColoredKeypoints"),
+    ("condition_encoders", "GreyKeypoints"),
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
     ("necks", "UpsampleConcat"),

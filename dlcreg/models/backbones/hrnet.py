@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from dlcreg.contracts import Backbone
+from dlcreg.contracts.abilities import Between
 from dlcreg.models import weights as weight_files
 from dlcreg.models.layers.freezing import fix_statistics, freeze
 from dlcreg.registry import BACKBONES
@@ -93,6 +94,8 @@ class HRNet(Backbone):
         self.out_channels = tuple(widths[i] for i in self.out_indices)
         self.out_strides = tuple(_STRIDES[i] for i in self.out_indices)
         self.size_divisor = _STRIDES[stages - 1]
+        self.branch_channels = [widths[:number] for number in range(2, stages + 1)] + [widths]
+        self.branch_strides = _STRIDES[:stages]
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self._initialise()
@@ -100,18 +103,28 @@ class HRNet(Backbone):
             self._load(width, weights)
         self.train()
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps ``(B, C, h, w)`` of the chosen branches, finest first."""
+    def forward(self, images: Tensor, between: Between | None = None) -> tuple[Tensor, ...]:
+        """Return the maps ``(B, C, h, w)`` of the chosen branches, finest first.
+
+        Args:
+            images: ``(B, 3, H, W)``.
+            between: changes the branches' maps before each stage but the first, and behind the
+                last, see `HasBranches`.
+        """
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.relu(self.bn2(self.conv2(x)))  # (B, 64, H/4, W/4)
         branches = [self.layer1(x)]  # (B, 256, H/4, W/4)
-        for transition, stage in self._later_stages():
+        for position, (transition, stage) in enumerate(self._later_stages()):
             # The new branch, and whatever else there is beyond, comes from the coarsest one.
             branches = [
                 layer(branches[min(i, len(branches) - 1)])
                 for i, layer in enumerate(transition)  # type: ignore[arg-type]
             ]
+            if between is not None:
+                branches = between(position, branches)
             branches = stage(branches)
+        if between is not None:
+            branches = between(self.stages - 1, branches)
         return tuple(branches[i] for i in self.out_indices)
 
     def train(self, mode: bool = True) -> HRNet:

@@ -29,7 +29,8 @@ class TransformerNeck(Neck):
         in_strides: pixels for each cell of it.
         input_size: height and width in pixels of the usual input, for which the positions are kept
             at hand. Inputs of other sizes are given positions of their own; weights fit all sizes.
-        channels: of a token, a multiple of 4.
+        channels: of a token, a multiple of 4. None: as many as the feature map has, whose cells are
+            then the tokens as they are.
         num_layers: encoder layers.
         num_heads: heads of the attention, which share the channels.
         hidden_channels: between the two linear layers of an encoder layer.
@@ -44,7 +45,7 @@ class TransformerNeck(Neck):
         in_channels: int,
         in_strides: int,
         input_size: tuple[int, int],
-        channels: int = 256,
+        channels: int | None = 256,
         num_layers: int = 3,
         num_heads: int = 8,
         hidden_channels: int = 1024,
@@ -57,6 +58,11 @@ class TransformerNeck(Neck):
         for name, count in counts.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, not {count}")
+        self.reduce: nn.Module = nn.Identity()
+        if channels is None:
+            channels = in_channels
+        else:
+            self.reduce = nn.Conv2d(in_channels, channels, 1, bias=False)
         if channels % num_heads:
             raise ValueError(
                 f"num_heads must divide channels: {channels} channels cannot be shared by "
@@ -66,7 +72,6 @@ class TransformerNeck(Neck):
             raise ValueError(f"dropout must be a share from 0 to below 1, not {dropout:g}")
         height, width = (-(-length // in_strides) for length in input_size)
         self.positions = SinePositions(height, width, channels)
-        self.reduce = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.layers = nn.ModuleList(
             EncoderLayer(channels, num_heads, hidden_channels, dropout) for _ in range(num_layers)
         )

@@ -20,7 +20,9 @@ from dlcreg.contracts import Codec, Loss
 from dlcreg.errors import CheckpointError, ConfigError
 from dlcreg.models.pose_model import PoseModel
 from dlcreg.models.published import (
+    buctd,
     deeplabcut,
+    deeplabcut_conditioned,
     deeplabcut_paf,
     dekr,
     dlcrnet,
@@ -36,7 +38,9 @@ from dlcreg.registry import MODELS
 from dlcreg.wiring import construct
 
 PUBLISHED: dict[str, Published] = {
+    **buctd.MODELS,
     **deeplabcut.MODELS,
+    **deeplabcut_conditioned.MODELS,
     **deeplabcut_paf.MODELS,
     **dekr.MODELS,
     **dlcrnet.MODELS,

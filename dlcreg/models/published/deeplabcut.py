@@ -31,11 +31,12 @@ def backbones() -> dict[str, tuple[dict[str, Any], int]]:
 
 
 def published(
-    backbone: Mapping[str, Any], head: Mapping[str, Any], size: int, **more: Any
+    backbone: Mapping[str, Any], head: Mapping[str, Any], size: int | tuple[int, int], **more: Any
 ) -> Published:
     """Return a model of DeepLabCut's; `more` is what `Published` takes."""
     model = {"type": "PoseModel", "backbone": dict(backbone), "head": dict(head)}
-    return Published((size, size), model, num_keypoints=KEYPOINTS, flip_pairs=(), **more)
+    size = (size, size) if isinstance(size, int) else size
+    return Published(size, model, **{"num_keypoints": KEYPOINTS, "flip_pairs": (), **more})
 
 
 def _gaussian(stride: int, unlabelled: str) -> dict[str, Any]:
@@ -69,23 +70,44 @@ def _single(backbone: Mapping[str, Any], stride: int) -> Published:
     )
 
 
-def _top_down(backbone: Mapping[str, Any], stride: int) -> Published:
-    """Crops: a 1x1 convolution for each output."""
+def top_down(
+    backbone: Mapping[str, Any],
+    stride: int,
+    size: int | tuple[int, int] = 256,
+    *,
+    prefixes: Mapping[str, str],
+    of_keypoints: tuple[str, ...] = (),
+    **more: Any,
+) -> Published:
+    """Return a model of crops: a 1x1 convolution for each output.
+
+    Args:
+        backbone: its config.
+        stride: of its map.
+        size: height and width of a crop, or both.
+        prefixes: of the backbone.
+        of_keypoints: layers of the backbone whose shape depends on the keypoints.
+        **more: what `Published` takes.
+    """
     return published(
         backbone,
         {"type": "HeatmapHead", **_gaussian(stride, "ignore")},
-        256,
+        size,
         prefixes={
-            "backbone.model.": "backbone.",
             f"{HEAD}heatmap_head.final_conv.": "head.final_layer.",
             f"{HEAD}locref_head.final_conv.": "head.further_layers.locref.",
+            **prefixes,
         },
-        of_keypoints=("head.final_layer.", "head.further_layers."),
+        of_keypoints=("head.final_layer.", "head.further_layers.", *of_keypoints),
+        **more,
     )
 
 
 MODELS = {
     **{f"dlc_{name}_bu_single": _single(*backbone) for name, backbone in backbones().items()},
-    **{f"dlc_{name}_td": _top_down(*backbone) for name, backbone in backbones().items()},
+    **{
+        f"dlc_{name}_td": top_down(*backbone, prefixes={"backbone.model.": "backbone."})
+        for name, backbone in backbones().items()
+    },
 }
 """By name."""

@@ -47,7 +47,8 @@ def _with_our_norms(state: State) -> State:
     return {name.replace(".norm.", ".bn."): value for name, value in state.items()}
 
 
-def _deeplabcut(letter: str, size: tuple[int, int]) -> Published:
+def deeplabcut(letter: str, size: tuple[int, int]) -> Published:
+    """Return RTMPose as DeepLabCut has it, of a letter and for crops of a size."""
     return Published(
         size,
         _model(letter, size, "softmax"),
@@ -62,7 +63,7 @@ MODELS = {
     **{f"rtmpose_{letter}_256x192": _rtmpose(letter, (256, 192)) for letter in "tsml"},
     **{f"rtmpose_{letter}_384x288": _rtmpose(letter, (384, 288)) for letter in "ml"},
     "rtmpose_m_ap10k_256x256": _rtmpose("m", (256, 256), flip_pairs=_AP10K_PAIRS),
-    **{f"dlc_rtmpose_{letter}": _deeplabcut(letter, (256, 256)) for letter in "sm"},
-    "dlc_rtmpose_x": _deeplabcut("x", (384, 384)),
+    **{f"dlc_rtmpose_{letter}": deeplabcut(letter, (256, 256)) for letter in "sm"},
+    "dlc_rtmpose_x": deeplabcut("x", (384, 384)),
 }
 """By name."""
