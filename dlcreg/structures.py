@@ -81,9 +81,11 @@ class Meta:
         image_id: number of the image in its data set (COCO's id for a COCO file).
         path: name of the image relative to the root of its data set, with forward slashes.
         size: height, width of the original image in pixels.
-        instance: index of the animal among the image's annotations for an instance crop;
-            None for a whole image.
+        instance: index of the animal among the image's annotations for an instance crop, or of
+            the proposal among the image's where nobody says which animal it is; None for a whole
+            image.
         index: position of the sample in its data set.
+        score: of the proposal that the crop is cut by; 1 for a labelled box or a whole image.
     """
 
     image_id: int
@@ -91,6 +93,7 @@ class Meta:
     size: tuple[int, int]
     instance: int | None = None
     index: int = 0
+    score: float = 1.0
 
 
 @dataclass

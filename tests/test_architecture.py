@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 LAYERS = {
-    "errors": 0, "files": 0, "flipping": 0, "structures": 0, "contracts": 0, "conditioning": 0,
+    "errors": 0, "files": 0, "flipping": 0, "similarity": 0, "conditioning": 0,
+    "structures": 0, "contracts": 0,
     "plugins": 1, "registry": 1, "schema": 1, "config": 1, "wiring": 1,
     "models": 2, "data": 2, "solvers": 2,
     "trace": 3, "trace_heads": 3, "builder": 3,

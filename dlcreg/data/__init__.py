@@ -11,6 +11,7 @@ _HOME = {
     "EpochLoader": "loader",
     "PoseDataset": "dataset",
     "Project": "project",
+    "Proposals": "proposals",
     "Split": "split",
     "collate": "batching",
 }

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from dlcreg.data.coco_check import check_animal, check_entries
-from dlcreg.data.frames import Record
 from dlcreg.data.labels import forward_slashes
+from dlcreg.data.records import Record
 from dlcreg.errors import DataError
 
 _PERSON = [
@@ -50,6 +50,7 @@ class CocoFile:
         skeleton: pairs of names.
         sigmas: OKS constants, where the keypoints are COCO's persons.
         unique_names: names of the unique body parts; empty where the file has none.
+        category_ids: of the animals.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class CocoFile:
     skeleton: tuple[tuple[str, str], ...]
     sigmas: tuple[float, ...] | None
     unique_names: tuple[str, ...] = ()
+    category_ids: tuple[int, ...] = ()
 
     def with_keypoints(self, record: Record, axis: Sequence[int]) -> Record:
         """Return the record with the chosen keypoints in the chosen order."""
@@ -122,6 +124,7 @@ def read_coco(
         skeleton=tuple((names[a - 1], names[b - 1]) for a, b in skeleton),  # COCO counts from 1
         sigmas=tuple(_PERSON_SIGMAS) if list(names) == _PERSON else None,
         unique_names=unique_names,
+        category_ids=tuple(chosen),
     )
 
 

@@ -57,7 +57,7 @@ def check_animal(path: Path, annotation: dict[str, Any], count: int) -> None:
         DataError: the text names the annotation.
     """
     where = f"{path}: annotation {annotation.get('id')}"
-    values = _numbers(annotation["keypoints"], f"{where}: keypoints")
+    values = numbers(annotation["keypoints"], f"{where}: keypoints")
     if values.shape != (3 * count,):
         raise DataError(
             f"{where} has {values.size} numbers for {count} keypoints; "
@@ -71,15 +71,15 @@ def check_animal(path: Path, annotation: dict[str, Any], count: int) -> None:
             "0 (not labelled), 1 (occluded) and 2 (visible) are known"
         )
     box = annotation.get("bbox")
-    if box and _numbers(box, f"{where}: bbox").shape != (4,):
+    if box and numbers(box, f"{where}: bbox").shape != (4,):
         raise DataError(f"{where}: bbox must be x, y, width and height, not {box!r}")
     for key in ("area", "track_id"):
         value = annotation.get(key)
-        if value and _numbers(value, f"{where}: {key}").shape != ():
+        if value and numbers(value, f"{where}: {key}").shape != ():
             raise DataError(f"{where}: {key} must be one number, not {value!r}")
 
 
-def _numbers(value: Any, what: str) -> np.ndarray:
+def numbers(value: Any, what: str) -> np.ndarray:
     """Return float64 numbers; null is NaN."""
     try:
         array = np.array(value)

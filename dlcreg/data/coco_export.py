@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlcreg.data.frames import inside
 from dlcreg.data.images import image_size
+from dlcreg.data.records import inside
 
 if TYPE_CHECKING:
     from dlcreg.data.project import Project

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from dlcreg.data.coco import read_coco
-from dlcreg.data.frames import FrameDataset, Record, View
+from dlcreg.data.frames import FrameDataset, View
 from dlcreg.data.keypoint_options import (
     check_ids,
     check_names,
@@ -22,6 +22,8 @@ from dlcreg.data.keypoint_options import (
 )
 from dlcreg.data.keypoints import resolve_name
 from dlcreg.data.project import Project
+from dlcreg.data.proposals import Proposals
+from dlcreg.data.records import Record
 from dlcreg.data.split import Draw, Mode, Split, SplitLike, check_seed, random_split
 from dlcreg.errors import DataError
 from dlcreg.registry import DATASETS
@@ -65,6 +67,9 @@ class PoseDataset(FrameDataset):
         seed: of the default split and of the augmentation.
         cache: bytes of memory for decoded frames; None: a quarter of the memory, at most 4 GiB;
             0 keeps none.
+        proposals: what another model found, or a JSON file of it, for ``view='instance'``: in
+            ``train`` each labelled animal comes with the proposal that is most like it, otherwise
+            each proposal is a sample (see `FrameDataset.with_proposals`).
 
     Raises:
         DataError: the part is empty, images are missing, or an option names what does not exist.
@@ -89,6 +94,7 @@ class PoseDataset(FrameDataset):
         missing_images: Literal["error", "skip"] = "error",
         seed: int = 42,
         cache: int | None = None,
+        proposals: Proposals | str | Path | None = None,
     ) -> None:
         check_seed(seed)
         self.project = project if isinstance(project, Project) else Project(project)
@@ -114,7 +120,7 @@ class PoseDataset(FrameDataset):
         records = _project_records(self.project, everything, unique)
         records = _of_part(records, self.split, mode, self.project.images, self.project.name)
         records = _existing(records, missing_images)
-        super().__init__(records, info, transform, mode, view, box_margin, seed, cache)
+        super().__init__(records, info, transform, mode, view, box_margin, seed, cache, proposals)
         if flip_pairs is None:
             tell_without_twins(self)
 
@@ -146,6 +152,7 @@ class CocoDataset(FrameDataset):
         missing_images: what to do when an image does not exist.
         seed: of the augmentation, and of a split that is drawn.
         cache: see `PoseDataset`.
+        proposals: see `PoseDataset`.
 
     Raises:
         DataError: the file cannot be read, is not of this format or holds no labelled animal.
@@ -171,6 +178,7 @@ class CocoDataset(FrameDataset):
         missing_images: Literal["error", "skip"] = "error",
         seed: int = 42,
         cache: int | None = None,
+        proposals: Proposals | str | Path | None = None,
     ) -> None:
         check_seed(seed)
         file = read_coco(annotation_file, image_root, categories, unique_category)
@@ -206,7 +214,10 @@ class CocoDataset(FrameDataset):
         if not records:
             raise DataError(f"{file.path} has no image with a labelled animal")
         records = _existing(records, missing_images)
-        super().__init__(records, info, transform, mode, view, box_margin, seed, cache)
+        super().__init__(
+            *(records, info, transform, mode, view, box_margin, seed, cache, proposals),
+            file.category_ids,
+        )
         if flip_pairs is None:
             tell_without_twins(self)
 
