@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from dlcreg.models.codecs.paf_assembly import Assembly
 from dlcreg.models.codecs.paf_detection import Detections
+from dlcreg.models.codecs.paf_growth import Assembly
 from dlcreg.structures import Poses
 
 

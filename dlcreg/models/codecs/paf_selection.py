@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlcreg.models.codecs.paf_assembly import Assembly
 from dlcreg.models.codecs.paf_graph import Edge
+from dlcreg.models.codecs.paf_growth import Assembly
 
 Assemble = Callable[["Seen", Sequence[int]], Sequence[Assembly]]
 
