@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +27,14 @@ class Crop(NamedTuple):
         row: of the image among the records.
         animal: which of the image's labels; None: the whole image, or a proposal of whatever.
         proposal: which of the image's proposals; None: the labelled box.
+        alternatives: other proposals of the same animal, by other models; which of them all is
+            taken is drawn anew in each epoch.
     """
 
     row: int
     animal: int | None = None
     proposal: int | None = None
+    alternatives: tuple[int, ...] = ()
 
 
 def fitted(found: ImageProposals, margin: float, size: Size) -> ImageProposals:
@@ -53,6 +58,42 @@ def fitted(found: ImageProposals, margin: float, size: Size) -> ImageProposals:
 def clipped(boxes: np.ndarray, size: Size) -> np.ndarray:
     """Return what of boxes ``(N, 4)`` lies in an image of `size`; width or height 0: nothing."""
     return grown_boxes(boxes, 0.0, size)
+
+
+def pooled(parts: Sequence[ImageProposals]) -> ImageProposals:
+    """Return what several models found in an image as one; with poses if one of them has some."""
+    counts = [part.keypoints.shape[1] for part in parts if part.keypoints is not None]
+    keypoints = None
+    if counts:
+        blank = (counts[0], 3)
+        poses = [
+            np.zeros((len(part), *blank), np.float32) if part.keypoints is None else part.keypoints
+            for part in parts
+        ]
+        keypoints = np.concatenate(poses)
+    return ImageProposals(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        keypoints,
+        np.concatenate([part.derived for part in parts]),
+    )
+
+
+def training_crops(row: int, labels: Instances, parts: Sequence[ImageProposals]) -> list[Crop]:
+    """Return a crop for each animal that some model's proposals are like.
+
+    Args:
+        row: of the image among the records.
+        labels: numpy, the animals of that image.
+        parts: what each model found in it; crops number proposals as `pooled` has them.
+    """
+    choices: dict[int, list[int]] = defaultdict(list)
+    offset = 0
+    for part in parts:
+        for animal, proposal in matched(labels, part):
+            choices[animal].append(offset + proposal)
+        offset += len(part)
+    return [Crop(row, who, first, tuple(rest)) for who, (first, *rest) in sorted(choices.items())]
 
 
 def matched(labels: Instances, found: ImageProposals) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from dlcreg.data.keypoint_options import (
 )
 from dlcreg.data.keypoints import resolve_name
 from dlcreg.data.project import Project
-from dlcreg.data.proposals import Proposals
+from dlcreg.data.proposed import ProposalsLike, Unmatched
 from dlcreg.data.records import Record
 from dlcreg.data.split import Draw, Mode, Split, SplitLike, check_seed, random_split
 from dlcreg.errors import DataError
@@ -69,7 +69,10 @@ class PoseDataset(FrameDataset):
             0 keeps none.
         proposals: what another model found, or a JSON file of it, for ``view='instance'``: in
             ``train`` each labelled animal comes with the proposal that is most like it, otherwise
-            each proposal is a sample (see `FrameDataset.with_proposals`).
+            each proposal is a sample; in ``train`` it may be a list, one for each of several models
+            (see `FrameDataset.with_proposals`).
+        unmatched: in ``train``: ``drop`` animals that no proposal is like, or ``keep`` them, with
+            their labelled box and without a condition.
 
     Raises:
         DataError: the part is empty, images are missing, or an option names what does not exist.
@@ -94,7 +97,8 @@ class PoseDataset(FrameDataset):
         missing_images: Literal["error", "skip"] = "error",
         seed: int = 42,
         cache: int | None = None,
-        proposals: Proposals | str | Path | None = None,
+        proposals: ProposalsLike | list[ProposalsLike] | None = None,
+        unmatched: Unmatched = "drop",
     ) -> None:
         check_seed(seed)
         self.project = project if isinstance(project, Project) else Project(project)
@@ -120,7 +124,9 @@ class PoseDataset(FrameDataset):
         records = _project_records(self.project, everything, unique)
         records = _of_part(records, self.split, mode, self.project.images, self.project.name)
         records = _existing(records, missing_images)
-        super().__init__(records, info, transform, mode, view, box_margin, seed, cache, proposals)
+        super().__init__(
+            *(records, info, transform, mode, view, box_margin, seed, cache, proposals, unmatched)
+        )
         if flip_pairs is None:
             tell_without_twins(self)
 
@@ -153,6 +159,7 @@ class CocoDataset(FrameDataset):
         seed: of the augmentation, and of a split that is drawn.
         cache: see `PoseDataset`.
         proposals: see `PoseDataset`.
+        unmatched: see `PoseDataset`.
 
     Raises:
         DataError: the file cannot be read, is not of this format or holds no labelled animal.
@@ -178,7 +185,8 @@ class CocoDataset(FrameDataset):
         missing_images: Literal["error", "skip"] = "error",
         seed: int = 42,
         cache: int | None = None,
-        proposals: Proposals | str | Path | None = None,
+        proposals: ProposalsLike | list[ProposalsLike] | None = None,
+        unmatched: Unmatched = "drop",
     ) -> None:
         check_seed(seed)
         file = read_coco(annotation_file, image_root, categories, unique_category)
@@ -215,7 +223,7 @@ class CocoDataset(FrameDataset):
             raise DataError(f"{file.path} has no image with a labelled animal")
         records = _existing(records, missing_images)
         super().__init__(
-            *(records, info, transform, mode, view, box_margin, seed, cache, proposals),
+            *(records, info, transform, mode, view, box_margin, seed, cache, proposals, unmatched),
             file.category_ids,
         )
         if flip_pairs is None:

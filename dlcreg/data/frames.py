@@ -14,9 +14,9 @@ import numpy as np
 
 from dlcreg.contracts import Dataset
 from dlcreg.data.cache import FrameCache
-from dlcreg.data.crops import Crop, fitted, matched
+from dlcreg.data.crops import Crop
 from dlcreg.data.images import image_size
-from dlcreg.data.proposals import ImageProposals, Proposals
+from dlcreg.data.proposed import ProposalsLike, Proposed, Unmatched
 from dlcreg.data.records import (
     Record,
     check_files,
@@ -27,7 +27,7 @@ from dlcreg.data.records import (
     rows_of,
     seen_labels,
 )
-from dlcreg.data.samples import prepared, unlabelled
+from dlcreg.data.samples import prepared
 from dlcreg.data.split import Mode
 from dlcreg.data.transforms.adapt import as_pipeline
 from dlcreg.data.transforms.pipeline import Pipeline
@@ -56,6 +56,7 @@ class FrameDataset(Dataset):
         seed: of the augmentation.
         cache: bytes of memory for decoded frames; None chooses, 0 keeps none.
         proposals: see `with_proposals`; for ``view='instance'``.
+        unmatched: likewise; for ``mode='train'``.
         category_ids: of the animals, in files of proposals that know several categories.
 
     Raises:
@@ -72,7 +73,8 @@ class FrameDataset(Dataset):
         box_margin: float = 10.0,
         seed: int = 42,
         cache: int | None = None,
-        proposals: Proposals | str | Path | None = None,
+        proposals: ProposalsLike | Sequence[ProposalsLike] | None = None,
+        unmatched: Unmatched = "drop",
         category_ids: Collection[int] = (),
     ) -> None:
         if view not in ("image", "instance"):
@@ -93,8 +95,7 @@ class FrameDataset(Dataset):
         self._by_id = {record.image_id: i for i, record in enumerate(self.records)}
         self._finished: dict[int, tuple[Instances, tuple[int, int]]] = {}
         self.category_ids = tuple(category_ids)
-        self.proposals: Proposals | None = None
-        self._proposed: dict[int, ImageProposals] = {}
+        self.proposed: Proposed | None = None
         self._items = [Crop(i) for i in range(len(self.records))]
         if view == "instance":
             self._items = [
@@ -103,7 +104,7 @@ class FrameDataset(Dataset):
                 for who in np.flatnonzero((record.visibility > 0).any(axis=1)).tolist()
             ]
         if proposals is not None:
-            self._propose(proposals, mode == "train")
+            self._propose(proposals, mode == "train", unmatched)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -139,41 +140,51 @@ class FrameDataset(Dataset):
         instances = rows_of(labels, np.arange(len(labels)) if who is None else [who])
         meta = Meta(record.image_id, record.name, frame.shape[:2], who, index)
         sample = Sample(frame, instances, np.eye(2, 3), meta, neighbours=neighbours)
-        if crop.proposal is not None:
-            sample = self._as_proposed(sample, crop)
-        rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, index]))
+        seeds = [self.seed, self.epoch, index]
+        if crop.proposal is not None and self.proposed is not None:
+            choice = np.random.default_rng(np.random.SeedSequence([*seeds, 1]))
+            sample = self.proposed.apply(sample, crop, choice)
+        rng = np.random.default_rng(np.random.SeedSequence(seeds))
         sample = prepared(sample, self.pipeline, rng, str(record.path))
         return _clipped(sample, drop_empty=self.view == "image")
 
     def with_proposals(
-        self, proposals: Proposals | str | Path, matched: bool = False
+        self,
+        proposals: ProposalsLike | Sequence[ProposalsLike],
+        matched: bool = False,
+        unmatched: Unmatched = "drop",
     ) -> FrameDataset:
         """Return a view whose crops are cut by what another model found, not by labelled boxes.
 
         A proposal with as many keypoints as the data gives `Sample.condition`, too.
 
         Args:
-            proposals: what was found, or a file of it (see `Proposals.read`).
-            matched: each labelled animal comes with the proposal that is most like it, and is
-                left out where none is: to learn from. Otherwise each proposal is a sample, without
-                labels of its own.
+            proposals: what was found, or a file of it (see `Proposals.read`); to learn from, a
+                list of these, one for each model: in each epoch one of those is drawn for an
+                animal that found it.
+            matched: each labelled animal comes with the proposal that is most like it: to learn
+                from. Otherwise each proposal is a sample, without labels of its own.
+            unmatched: with `matched`: ``drop`` animals that no proposal is like, or ``keep`` them
+                with their labelled box and without a condition, for `GenerativeCondition` to make
+                one.
 
         Raises:
             DataError: the samples are whole images, the file cannot be read, or nothing in it is
                 of these images.
         """
         view = copy.copy(self)
-        view._propose(proposals, matched)
+        view._propose(proposals, matched, unmatched)
         return view
 
     def with_pipeline_of(self, other: Dataset) -> Dataset:
         """Return the same images through the transforms of `other`, to evaluate on them.
 
-        Proposals that were matched with labels, to learn from them, are all taken.
+        Of proposals that were matched with labels, to learn from them, all of the first model are
+        taken.
         """
         view = super().with_pipeline_of(other)
-        if self.proposals is not None:
-            view._propose(self.proposals, matched=False)  # type: ignore[attr-defined]
+        if self.proposed is not None:
+            view._propose(self.proposed.models[0])  # type: ignore[attr-defined]
         return view
 
     def annotations(self, image_id: int) -> Instances:
@@ -198,56 +209,23 @@ class FrameDataset(Dataset):
             raise DataError(f"the {self.mode} part has no image with id {image_id}")
         return self.frames[self._by_id[image_id]]
 
-    def _propose(self, proposals: Proposals | str | Path, matched: bool) -> None:
+    def _propose(
+        self,
+        proposals: ProposalsLike | Sequence[ProposalsLike],
+        matched: bool = False,
+        unmatched: Unmatched = "drop",
+    ) -> None:
         if self.view != "instance":
             raise DataError("proposals are what crops are cut by: set view='instance'")
-        if not isinstance(proposals, Proposals):
-            proposals = Proposals.read(proposals, self.category_ids)
-        found = {
-            row: fitted(proposed, self.box_margin, record.size or image_size(record.path))
-            for row, record in enumerate(self.records)
-            if len(proposed := proposals.of(record.image_id, record.name))
-        }
-        if self.records and not any(map(len, found.values())):
-            raise DataError(
-                f"{proposals.source or 'the proposals'}: {len(proposals)} proposals, none of them "
-                f"in an image of the {self.mode} part, such as {self.records[0].name}"
-            )
-        self.proposals, self._proposed = proposals, found
+        self.proposed = Proposed(
+            *(proposals, self.records, self.info.num_keypoints, self.box_margin, self.category_ids)
+        )
         if matched:
-            self._items = self._matched(len(self._items))
-        else:
-            self._items = [Crop(row, None, i) for row in found for i in range(len(found[row]))]
-
-    def _matched(self, animals: int) -> list[Crop]:
-        items = [
-            Crop(row, *pair)
-            for row, found in self._proposed.items()
-            for pair in matched(self._labels(row)[0], found)
-        ]
-        if not items:
-            raise DataError("none of the proposals is like a labelled animal")
-        if len(items) < animals:
-            logger.info(
-                "%d of the %d labelled animals have no proposal and are left out",
-                animals - len(items),
-                animals,
+            self._items = self.proposed.training_crops(
+                self._items, lambda row: self._labels(row)[0], unmatched
             )
-        return items
-
-    def _as_proposed(self, sample: Sample, crop: Crop) -> Sample:
-        """Return the sample with box, score and condition of its proposal."""
-        found = self._proposed[crop.row].rows(np.array([crop.proposal]))
-        count, condition = self.info.num_keypoints, None
-        if self.proposals is not None and self.proposals.num_keypoints == count:
-            poses = found.keypoints
-            condition = np.zeros((count, 3), np.float32) if poses is None else poses[0]
-        meta = replace(sample.meta, score=float(found.scores[0]))
-        if crop.animal is None:
-            meta = replace(meta, instance=crop.proposal)
-            return unlabelled(sample.image, meta, count, found.boxes[0], condition)
-        instances = replace(sample.instances, boxes=found.boxes)
-        return replace(sample, instances=instances, meta=meta, condition=condition)
+        else:
+            self._items = self.proposed.crops()
 
     def _labels(self, row: int, size: tuple[int, int] | None = None) -> tuple[Instances, tuple]:
         """Return labels with boxes, labels outside the frame left out."""

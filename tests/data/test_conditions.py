@@ -222,6 +222,10 @@ def test_any_animal_gets_a_condition(seed, count, others, paired, data):
     pairs = ((0, count - 1),) if paired and count > 1 else ()
     transform = GenerativeCondition(flip_pairs=pairs, num_keypoints=count)
     found = condition(transform, sample, seed)
+    if found is None:
+        assert not others
+        assert not any(visibility)
+        return
     assert found.shape == (count, 3)
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
@@ -299,8 +303,10 @@ def test_keypoints_are_left_out_at_random():
 
 
 def test_an_image_without_a_label_gets_an_empty_condition_and_keeps_a_given_one():
-    nobody = sample_of(4, 0, [[0, 0, 0, 0]])
+    nobody = sample_of(4, 1, [[0, 0, 0, 0]])
     assert not condition(GenerativeCondition(), nobody).any()
+    proposed = replace(nobody, neighbours=None)
+    assert condition(GenerativeCondition(), proposed) is None
     given_one = np.ones((4, 3), np.float32)
     assert condition(GenerativeCondition(), replace(nobody, condition=given_one)) is given_one
 

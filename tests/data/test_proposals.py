@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 from dlcreg.data.batching import collate
 from dlcreg.data.dataset import PoseDataset
 from dlcreg.data.proposals import ImageProposals, Proposals
+from dlcreg.data.transforms.conditions import ConditionBox, GenerativeCondition
 from dlcreg.data.transforms.geometric import CropInstance
 from dlcreg.errors import DataError
 from dlcreg.structures import Meta, Poses
@@ -128,12 +129,73 @@ def test_in_training_each_animal_comes_with_the_proposal_most_like_it(herd):
     assert not measured[0].instances.visibility.any()
 
 
+def test_of_several_models_one_is_drawn_for_an_animal_in_each_epoch(herd):
+    data = PoseDataset(herd, None, "train", view="instance")
+    models = [of_labels(data, shift=shift, poses=True) for shift in (2.0, 4.0)]
+    models.append(of_labels(data, drop=1, shift=6.0, poses=True))
+    view = PoseDataset(herd, None, "train", view="instance", proposals=models)
+    assert len(view) == len(data)
+
+    def shift_of(index: int) -> float:
+        sample = view[index]
+        own = data.annotations(sample.meta.image_id).keypoints[sample.meta.instance]
+        known = sample.instances.visibility[0] > 0
+        assert np.ptp(sample.condition[known, :2] - own[known]) < 1e-3
+        return round(float((sample.condition[known, :2] - own[known]).mean()))
+
+    drawn = []
+    for epoch in range(12):
+        view.set_epoch(epoch)
+        drawn.append([shift_of(index) for index in (0, len(view) - 1)])
+        assert shift_of(0) == drawn[-1][0]
+    seen = [set(column) for column in zip(*drawn, strict=True)]
+    assert {2, 4} in seen or {2, 4, 6} in seen
+    with pytest.raises(DataError, match="proposals of 3 models are to learn from"):
+        data.with_proposals(models)
+    measured = view.with_pipeline_of(PoseDataset(herd, mode="test", view="instance"))
+    assert len(measured.proposed.models) == 1
+
+
+def test_animals_that_nobody_proposes_are_kept_where_asked_for_and_get_a_made_condition(herd):
+    found = of_labels(PoseDataset(herd, mode="train", view="instance"), drop=1, poses=True)
+    steps = [GenerativeCondition(p=0), ConditionBox(), CropInstance((32, 32))]
+    options = dict(mode="train", view="instance", proposals=found)
+    plain = PoseDataset(herd, None, **options, unmatched="keep")
+    without = [i for i in range(len(plain)) if plain[i].condition is None]
+    assert len(without) == len(plain.records)
+    view = PoseDataset(herd, steps, **options, unmatched="keep")
+    assert all(view[i].condition[:, 2].any() for i in range(len(view)))
+    assert collate([view[i] for i in range(len(view))]).condition is not None
+    with pytest.raises(DataError, match="unmatched must be 'drop' or 'keep'"):
+        PoseDataset(herd, None, **options, unmatched="lose")
+
+
+def test_poses_of_other_keypoints_are_boxes_with_a_warning_and_no_choice(herd, caplog):
+    record = PoseDataset(herd, mode="test").records[0]
+    found = ImageProposals(
+        np.float32([[5, 6, 30, 30]]),
+        np.ones(1, np.float32),
+        np.ones((1, 2, 3), np.float32),
+        np.array([False]),
+    )
+    other = Proposals([(record.image_id, None, found)], "two.json")
+    data = PoseDataset(herd, None, "test", view="instance")
+    assert data.with_proposals(other)[0].condition is None
+    assert "two.json: poses of 2 keypoints, where the data has" in caplog.text
+    with pytest.raises(DataError, match="those of several models must all fit"):
+        data.with_proposals([other, of_labels(data, poses=True)], matched=True)
+    with pytest.raises(DataError, match="an empty list"):
+        data.with_proposals([])
+
+
 def test_conditions_move_with_the_crop_and_make_a_batch(herd):
     data = PoseDataset(herd, [CropInstance((48, 64))], "test", view="instance")
     view = data.with_proposals(of_labels(data, poses=True))
     batch = collate([view[i] for i in range(len(view))])
     assert batch.condition.shape == (len(view), data.info.num_keypoints, 3)
-    expected = view.proposals.of(data.records[0].image_id, data.records[0].name).keypoints[0]
+    expected = (
+        view.proposed.models[0].of(data.records[0].image_id, data.records[0].name).keypoints[0]
+    )
     back = batch.condition[0, :, :2] @ batch.matrix[0, :, :2].T + batch.matrix[0, :, 2]
     known = expected[:, 2] > 0
     np.testing.assert_allclose(back.numpy()[known], expected[known, :2], atol=0.01)

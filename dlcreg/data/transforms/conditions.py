@@ -31,7 +31,8 @@ class GenerativeCondition(LabelTransform):
     condition does not.
 
     A sample that has a condition already, such as that of a proposal, keeps it but for a share `p`
-    of them. So ``p=0`` makes conditions for those alone that have none.
+    of them. So ``p=0`` makes conditions for those alone that have none. An animal that is proposed
+    without a pose gets none, for there are no labels to make it of.
 
     Args:
         p: probability that a condition that is there already gives place to one that is made.
@@ -87,9 +88,12 @@ class GenerativeCondition(LabelTransform):
         labels = sample.instances
         if known is not None and not (replaces and len(labels) and labels.visibility[0].any()):
             return sample
-        condition = np.zeros((labels.keypoints.shape[1], 3), np.float32)
         if len(labels) and labels.visibility[0].any():
             condition = self._drawn(labels, sample.neighbours, known, rng)
+        elif sample.neighbours is None:  # a box that came without a pose, and no labels
+            return sample
+        else:
+            condition = np.zeros((labels.keypoints.shape[1], 3), np.float32)
         return replace(sample, condition=condition)
 
     def _drawn(
