@@ -13,9 +13,6 @@ from dlcreg.errors import CheckpointError, ConfigError, DlcregError
 from dlcreg.files import write_text
 from dlcreg.solvers import checkpoint as checkpoints
 
-CHECKPOINTS = (".pth", ".pt", ".ckpt")
-"""How files end that hold weights and, with them, the config that they were trained by."""
-
 
 def fill(config: ConfigSource | None, out: str | Path, overwrite: bool = False) -> Path:
     """Write a config with the defaults of all its parts; it loads to the same as the config.
@@ -52,9 +49,9 @@ def compare(left: ConfigSource, right: ConfigSource) -> list[Difference]:
 
 def read_config_of(source: ConfigSource) -> ConfigTree:
     """Return a config, or the config that a checkpoint carries."""
-    if not isinstance(source, (str, Path)) or Path(source).suffix.lower() not in CHECKPOINTS:
+    if not checkpoints.is_checkpoint(source):
         return load_config(source)
-    config = checkpoints.load(source).get("config")
+    config = checkpoints.load(str(source)).get("config")
     if not config:
         raise CheckpointError(f"{source} carries no config.")
     return ConfigTree(config)

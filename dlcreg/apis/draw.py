@@ -11,7 +11,6 @@ from torch import nn
 
 from dlcreg.apis.attention import attention_of
 from dlcreg.apis.attention_picture import draw_attention_maps
-from dlcreg.apis.configs import CHECKPOINTS
 from dlcreg.apis.settings import ConfigSource, read_config
 from dlcreg.builder import build_data, build_model
 from dlcreg.builder.plan import PARTS
@@ -23,6 +22,7 @@ from dlcreg.data.samples import prepared, unlabelled
 from dlcreg.data.transforms.adapt import as_pipeline
 from dlcreg.errors import DataError
 from dlcreg.inference import load_trained
+from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import choose_device
 from dlcreg.structures import DatasetInfo, Meta, Sample
 
@@ -81,8 +81,7 @@ def _model(
     source: ConfigSource, options: Any, project: str | Path | None
 ) -> tuple[ConfigTree, DatasetInfo, nn.Module]:
     """Return config, keypoints and model of a checkpoint, or of a config."""
-    is_file = isinstance(source, (str, Path)) and Path(source).suffix.lower() in CHECKPOINTS
-    if not is_file:
+    if not checkpoints.is_checkpoint(source):
         tree = read_config(source, options, project=project)
         info: DatasetInfo = build_data(tree).info
         return tree, info, build_model(tree, **info.wiring())

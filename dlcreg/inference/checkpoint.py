@@ -51,6 +51,11 @@ class Trained:
         return bool(self.config.get(f"data.{self.part}.view") == "instance")
 
     @property
+    def needs_condition(self) -> bool:
+        """Whether the model looks at a pose that is known already."""
+        return bool(getattr(self.model, "needs_condition", False))
+
+    @property
     def box_margin(self) -> float:
         """Pixels between keypoints and the box that is made of them, as in the data set."""
         return float(self.config.get(f"data.{self.part}.box_margin", 10.0))

@@ -13,7 +13,7 @@ from dlcreg.data.batching import collate
 from dlcreg.errors import DlcregError
 from dlcreg.inference.batch_size import BatchSize, is_out_of_memory
 from dlcreg.inference.threads import UntilError
-from dlcreg.solvers.prediction import animals_of
+from dlcreg.solvers.prediction import of_samples
 from dlcreg.structures import Batch, Meta, Poses, Sample
 
 logger = logging.getLogger("dlcreg")
@@ -112,8 +112,8 @@ class Engine:
                     "another device, half precision, or a transform that makes images smaller"
                 ) from error
         else:
-            for row, (job, slot, _) in enumerate(bucket):
-                job.parts[slot] = animals_of(poses, row)
+            for (job, slot, _), part in zip(bucket, of_samples(poses, batch.meta), strict=True):
+                job.parts[slot] = part
             return
         logger.warning("%d images at once do not fit: %d are taken", len(bucket), self.size.size)
         middle = len(bucket) // 2

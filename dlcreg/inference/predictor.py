@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,16 +13,20 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from dlcreg.data.crops import fitted
+from dlcreg.data.proposals import ImageProposals, Proposals
 from dlcreg.data.samples import prepared, unlabelled
-from dlcreg.errors import DlcregError
+from dlcreg.errors import DataError, DlcregError
 from dlcreg.inference.batch_size import BatchSize, Size
 from dlcreg.inference.checkpoint import Trained, load_trained
 from dlcreg.inference.engine import Engine, Job
+from dlcreg.inference.proposing import Ask, check_proposals, proposer_of
 from dlcreg.inference.sources import Frame, frames_of, is_one
 from dlcreg.inference.threads import mapped_ahead, read_ahead
+from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import Precision, choose_device
 from dlcreg.solvers.prediction import joined, predict_batch
-from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
+from dlcreg.structures import Batch, DatasetInfo, Meta, Poses, Sample
 
 logger = logging.getLogger("dlcreg")
 
@@ -46,18 +51,27 @@ class Predictor:
 
     Args:
         checkpoint: a ``.pth`` file of a training.
+        proposals: for models that see one animal at a time, what says where the animals are: a
+            `Predictor`, or the checkpoint of a detector or of a model that sees whole images; a
+            JSON file of results or `Proposals`, which know images by their names, else by their
+            numbers; or a function of an image and its `Meta` that returns boxes. For models with a
+            condition the poses that these found are the conditions.
         device: such as ``"cpu"`` or ``"cuda:1"``; None: that of the config, else the GPU if there
             is one.
         batch_size: images at once; ``auto`` takes more as long as it pays and fits.
         precision: of the forward pass; None: that of the config, in which it was measured;
             ``auto``: half precision where the device is faster in it.
         flip_test: average the outputs with those of the mirrored image; None: as in evaluation.
+        refinements: how often a model with a condition is given the poses that it found as its next
+            condition; None: as in evaluation.
         compile: compile the model (`torch.compile`): minutes at first, faster then.
         options: values that replace those of the config, ``key.path=value`` or a mapping.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or carries no config.
         ConfigError: mistakes in the options, or a device that is not there.
+        DataError: the model needs proposals and there are none, or the other way round; or these
+            are not what it needs.
         PluginError: packages that the checkpoint was made with are not installed.
         ValueError: a batch size below 1.
     """
@@ -65,11 +79,13 @@ class Predictor:
     def __init__(
         self,
         checkpoint: str | Path,
+        proposals: Predictor | Proposals | Ask | str | Path | None = None,
         *,
         device: str | torch.device | None = None,
         batch_size: Size = "auto",
         precision: Precision | None = None,
         flip_test: bool | None = None,
+        refinements: int | None = None,
         compile: bool = False,
         options: Sequence[str] | Mapping[str, Any] = (),
     ) -> None:
@@ -80,9 +96,10 @@ class Predictor:
         if compile:
             self.model.compile()
         self.pipeline = self.trained.pipeline()
-        self._batch_size = BatchSize(batch_size, self.device)
         if flip_test is None:
             flip_test = bool(config.get("evaluation.flip_test", False))
+        if refinements is None:
+            refinements = int(config.get("evaluation.refinements", 0))
         self._predict: Callable[[Batch], Poses] = partial(
             predict_batch,
             self.model,
@@ -90,7 +107,18 @@ class Predictor:
             precision=precision or config.get("solver.precision", "fp32"),
             flip_test=flip_test,
             scales=tuple(config.get("evaluation.scales", (1,))),
+            refinements=refinements,
         )
+        self._batch_size = BatchSize(batch_size, self.device)
+        if isinstance(proposals, (str, Path)):
+            proposals = (
+                Predictor(proposals, device=self.device, batch_size=batch_size)
+                if checkpoints.is_checkpoint(proposals)
+                else Proposals.read(proposals)
+            )
+        self.proposals: Predictor | Proposals | Ask | None = proposals
+        check_proposals(self.trained, proposals)
+        self._proposed = None if proposals is None else proposer_of(proposals)
 
     @property
     def info(self) -> DatasetInfo:
@@ -151,30 +179,80 @@ class Predictor:
             raise ValueError(f"on_error must be 'raise', 'nan' or a function, not {on_error!r}")
         frames = frames_of(images)  # now, for what is wrong with the arguments
 
-        def found() -> Iterator[tuple[Meta, Poses]]:
-            workers = min(4, os.cpu_count() or 1)
-            read = mapped_ahead(Frame.read, frames, workers, 2 * workers)
-            jobs = read_ahead(map(partial(self._job, on_error=on_error), read), _AHEAD)
-            for job in Engine(self._predict, self._batch_size).run(jobs):
-                yield job.meta, self._poses(job)
+        workers = min(4, os.cpu_count() or 1)
 
-        return found()
+        def readable() -> Iterator[Frame]:
+            for frame in mapped_ahead(Frame.read, frames, workers, 2 * workers):
+                if frame.error is not None:
+                    _tell(frame, on_error)
+                yield frame
 
-    def _job(self, frame: Frame, on_error: OnError) -> Job:
+        return ((frame.meta, poses) for frame, poses in self.on_frames(readable()))
+
+    def on_frames(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Poses]]:
+        """Yield frames that were read in order, each with its poses.
+
+        Args:
+            frames: drawn from in another thread; one that could not be read has poses of NaN that
+                are not valid.
+        """
+        if self._proposed is None:
+            jobs = read_ahead(map(self._whole, frames), _AHEAD)
+        else:
+            proposed = self._proposed(read_ahead(frames, _AHEAD))
+            jobs = (self.crops(frame, found) for frame, found in proposed)
+        for job in Engine(self._predict, self._batch_size).run(jobs):
+            yield job.carried, self._poses(job)
+
+    def crops(self, frame: Frame, found: ImageProposals) -> Job:
+        """Return the animals of a frame, cut out by what was proposed.
+
+        Raises:
+            DataError: poses are needed for a condition, and there are none or others.
+        """
+        if frame.image is None or not len(found):
+            return Job(frame.meta, (), frame)
+        count, poses = self.info.num_keypoints, found.keypoints
+        if self.trained.needs_condition and (poses is None or poses.shape[1] != count):
+            raise DataError(
+                f"{self.trained.source} looks at poses of {count} keypoints, and the proposals of "
+                f"{_name(frame.meta)} have {'none' if poses is None else poses.shape[1]}: give it "
+                "a model as proposals that finds the same keypoints, or a file of its results"
+            )
+        found = fitted(found, self.trained.box_margin, frame.meta.size)
+        conditions = found.keypoints if poses is not None and poses.shape[1] == count else None
+        samples = [
+            self._prepared(
+                frame.image,
+                replace(frame.meta, instance=row, score=float(found.scores[row])),
+                found.boxes[row],
+                None if conditions is None else conditions[row],
+            )
+            for row in range(len(found))
+        ]
+        return Job(frame.meta, samples, frame)
+
+    def _whole(self, frame: Frame) -> Job:
         if frame.image is None:
-            assert frame.error is not None
-            _tell(frame.meta, frame.error, on_error)
-            return Job(frame.meta, (), carried="unread")
-        sample = unlabelled(frame.image, frame.meta, self.info.num_keypoints)
-        where = frame.meta.path or f"image {frame.meta.index}"
-        rng = np.random.default_rng(0)
-        return Job(frame.meta, (prepared(sample, self.pipeline, rng, where),))
+            return Job(frame.meta, (), frame)
+        return Job(frame.meta, (self._prepared(frame.image, frame.meta),), frame)
+
+    def _prepared(
+        self,
+        image: np.ndarray,
+        meta: Meta,
+        box: np.ndarray | None = None,
+        condition: np.ndarray | None = None,
+    ) -> Sample:
+        sample = unlabelled(image, meta, self.info.num_keypoints, box, condition)
+        return prepared(sample, self.pipeline, np.random.default_rng(0), _name(meta))
 
     def _poses(self, job: Job) -> Poses:
         parts = [part for part in job.parts if part is not None]
         if parts:
             return joined(parts)
-        return nobody(self.info, self.info.num_individuals if job.carried == "unread" else 0)
+        is_read = job.carried.image is not None
+        return nobody(self.info, 0 if is_read else self.info.num_individuals)
 
 
 def nobody(info: DatasetInfo, rows: int = 0) -> Poses:
@@ -189,10 +267,15 @@ def nobody(info: DatasetInfo, rows: int = 0) -> Poses:
     )
 
 
-def _tell(meta: Meta, error: DlcregError, on_error: OnError) -> None:
+def _tell(frame: Frame, on_error: OnError) -> None:
+    assert frame.error is not None
     if on_error == "raise":
-        raise error
+        raise frame.error
     if callable(on_error):
-        on_error(meta, error)
+        on_error(frame.meta, frame.error)
     else:
-        logger.warning("image %d is left out: %s", meta.index, error)
+        logger.warning("image %d is left out: %s", frame.meta.index, frame.error)
+
+
+def _name(meta: Meta) -> str:
+    return meta.path or f"image {meta.index}"

@@ -24,6 +24,8 @@ from dlcreg.files import written_whole
 FORMAT = 1
 """Version of the layout of the file."""
 
+_SUFFIXES = (".pth", ".pt", ".ckpt")
+
 
 def save(path: str | Path, checkpoint: Mapping[str, Any]) -> Path:
     """Write a checkpoint whole.
@@ -50,6 +52,11 @@ def save(path: str | Path, checkpoint: Mapping[str, Any]) -> Path:
             "Make room and go on with --resume: earlier checkpoints are whole."
         ) from error
     return path
+
+
+def is_checkpoint(source: Any) -> bool:
+    """Return whether something is a path that ends as those of checkpoints do."""
+    return isinstance(source, (str, Path)) and Path(source).suffix.lower() in _SUFFIXES
 
 
 def load(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from dlcreg.builder import build_data
 from dlcreg.data.demo import generate
 from dlcreg.inference import load_trained
 from dlcreg.solvers.evaluation import evaluate
+
+sys.path.insert(0, str(Path(__file__).parent))  # for alike.py
 
 
 def small_config(root: Path, transform: list[dict], view: str = "image") -> dict[str, Any]:
@@ -57,6 +60,26 @@ def single(demo_project, tmp_path_factory) -> Path:
     """The checkpoint of a model of one animal, which sees images at another scale."""
     config = small_config(demo_project, [{"type": "Resize", "scale": 0.8}])
     return train(config, work_dir=tmp_path_factory.mktemp("single")).checkpoint
+
+
+@pytest.fixture(scope="session")
+def top_down(two_mice, tmp_path_factory) -> Path:
+    """The checkpoint of a model that sees one of two animals at a time."""
+    config = small_config(two_mice, [{"type": "CropInstance", "size": [64, 64]}], "instance")
+    return train(config, work_dir=tmp_path_factory.mktemp("top_down")).checkpoint
+
+
+@pytest.fixture(scope="session")
+def bottom_up(two_mice, tmp_path_factory) -> Path:
+    """The checkpoint of a model that finds two animals in whole images."""
+    config = small_config(two_mice, [])
+    config["model"]["head"] = {
+        "type": "DEKRHead",
+        "offset_blocks": 1,
+        "codec": {"type": "DEKROffsets", "activation": "sigmoid"},
+        "losses": {"heatmap": {"type": "BCELoss"}, "offset": {"type": "HuberLoss"}},
+    }
+    return train(config, work_dir=tmp_path_factory.mktemp("bottom_up")).checkpoint
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from alike import same
 
 from dlcreg import Predictor
 from dlcreg.data.images import read_image
@@ -23,14 +24,6 @@ def predictor(single):
 @pytest.fixture(scope="module")
 def files(demo_project):
     return sorted((demo_project / "labeled-data").glob("*/*.png"))
-
-
-def same(one, other, atol=0.0):
-    """Check that two poses are the same up to `atol`."""
-    for name in ("keypoints", "scores", "instance_scores"):
-        a, b = getattr(one, name), getattr(other, name)
-        torch.testing.assert_close(a, b, rtol=0, atol=atol, equal_nan=True)
-    assert torch.equal(one.valid, other.valid)
 
 
 def test_poses_are_exactly_those_of_evaluation(single, predictor, measured, demo_project):
