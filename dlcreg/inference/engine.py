@@ -6,14 +6,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlcreg.data.batching import collate
 from dlcreg.errors import DlcregError
 from dlcreg.inference.batch_size import BatchSize, is_out_of_memory
 from dlcreg.inference.threads import UntilError
-from dlcreg.solvers.prediction import of_samples
+from dlcreg.solvers.prediction import animals_of
 from dlcreg.structures import Batch, Meta, Poses, Sample
 
 logger = logging.getLogger("dlcreg")
@@ -112,8 +112,10 @@ class Engine:
                     "another device, half precision, or a transform that makes images smaller"
                 ) from error
         else:
-            for (job, slot, _), part in zip(bucket, of_samples(poses, batch.meta), strict=True):
-                job.parts[slot] = part
+            for row, (job, slot, sample) in enumerate(bucket):
+                part = animals_of(poses, row)
+                score = part.instance_scores * sample.meta.score
+                job.parts[slot] = replace(part, instance_scores=score)
             return
         logger.warning("%d images at once do not fit: %d are taken", len(bucket), self.size.size)
         middle = len(bucket) // 2

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dlcreg.contracts import Dataset, Metric
 from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.solvers.devices import Precision, choose_device
-from dlcreg.solvers.prediction import joined, of_samples, predict_batch
+from dlcreg.solvers.prediction import animals_of, joined, predict_batch
 from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
 
 
@@ -161,8 +161,8 @@ class Collector:
 
     def add(self, metas: Sequence[Meta], poses: Poses) -> None:
         """Add a batch: one `Meta` and one row of `poses` for each sample."""
-        for meta, part in zip(metas, of_samples(poses, metas), strict=True):
-            self._parts.setdefault(meta.image_id, []).append((meta, part))
+        for row, meta in enumerate(metas):
+            self._parts.setdefault(meta.image_id, []).append((meta, animals_of(poses, row)))
 
     def images(self) -> list[tuple[Meta, Poses]]:
         """Return for each image its `Meta` and its poses, with B = 1 and no padding."""

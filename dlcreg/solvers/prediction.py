@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dlcreg.errors import DataError
 from dlcreg.solvers.devices import Precision, autocast
-from dlcreg.structures import Batch, Meta, Poses
+from dlcreg.structures import Batch, Poses
 
 
 def predict_batch(
@@ -95,20 +95,6 @@ def _poses_of(model: nn.Module, images: Tensor, options: Mapping[str, Any]) -> P
             "dlcreg.Poses are wanted."
         )
     return poses
-
-
-def of_samples(poses: Poses, metas: Sequence[Meta]) -> list[Poses]:
-    """Return the animals of each sample, with B = 1 and no padding.
-
-    Their scores are multiplied by that of the proposal which the sample was cut by.
-    """
-    parts = [animals_of(poses, row) for row in range(len(metas))]
-    return [
-        part
-        if meta.score == 1
-        else replace(part, instance_scores=part.instance_scores * meta.score)
-        for part, meta in zip(parts, metas, strict=True)
-    ]
 
 
 def animals_of(poses: Poses, row: int) -> Poses:
