@@ -27,7 +27,7 @@ from dlcreg.apis.settings import ConfigSource, kept_split, read_config, split_of
 from dlcreg.builder import build_data, build_evaluation
 from dlcreg.config import ConfigTree
 from dlcreg.config.dump import portable
-from dlcreg.contracts import Dataset
+from dlcreg.contracts import Dataset, HasProposedPoses
 from dlcreg.data.module import DataModule
 from dlcreg.data.split import Split
 from dlcreg.errors import CheckpointError
@@ -37,7 +37,7 @@ from dlcreg.plugins import own_version
 from dlcreg.registry.recorded import check_recorded
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import choose_device
-from dlcreg.solvers.evaluation import Evaluation, device_of
+from dlcreg.solvers.evaluation import Evaluation, device_of, measure
 from dlcreg.solvers.evaluation import evaluate as measure_dataset
 from dlcreg.wiring import parts_of
 
@@ -66,7 +66,7 @@ def evaluate(
     the best and the worst frames into the work dir; into ``evaluation_2`` and so on where the
     former hold numbers of another checkpoint, config or split. Each image is in the part in which
     it was in training, whatever was labelled since, unless `split` or the config says another
-    split.
+    split. Of a part whose samples are poses that another model proposed, these are measured, too.
 
     Args:
         config: a config; None for the one that the checkpoint carries.
@@ -145,6 +145,9 @@ def evaluate_model(
             predictions=found,
         )
         predictions[name] = found
+        proposed = dataset.proposed_poses() if isinstance(dataset, HasProposedPoses) else None
+        if proposed is not None:
+            metrics[f"{name}_proposals"] = measure(proposed, dataset, settings.metrics or [])
     write_metrics(folder, {part: _tabled(values) for part, values in metrics.items()})
     write_keypoint_table(folder, metrics)
     pictures = _curves(work_dir)

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from dlcreg.structures import Meta, Poses
+
 
 @runtime_checkable
 class BringsHooks(Protocol):
@@ -52,6 +54,21 @@ class HasLayers(Protocol):
 
         Args:
             parameter: its name in the part.
+        """
+
+
+@runtime_checkable
+class HasProposedPoses(Protocol):
+    """A data set whose samples may be poses that another model found, to be looked at again.
+
+    An evaluation measures these, too, so that one sees what the second look gains.
+    """
+
+    def proposed_poses(self) -> Sequence[tuple[Meta, Poses]] | None:
+        """Return for each image its `Meta` and the poses that were found, with B = 1.
+
+        In pixels of the image; a keypoint that was not found is NaN. None: samples are no such
+        poses.
         """
 
 

@@ -32,7 +32,7 @@ from dlcreg.data.split import Mode
 from dlcreg.data.transforms.adapt import as_pipeline
 from dlcreg.data.transforms.pipeline import Pipeline
 from dlcreg.errors import DataError
-from dlcreg.structures import DatasetInfo, Instances, Meta, Sample
+from dlcreg.structures import DatasetInfo, Instances, Meta, Poses, Sample
 
 logger = logging.getLogger("dlcreg")
 
@@ -175,6 +175,10 @@ class FrameDataset(Dataset):
         view = copy.copy(self)
         view._propose(proposals, matched, unmatched)
         return view
+
+    def proposed_poses(self) -> list[tuple[Meta, Poses]] | None:
+        """Return the poses that the samples are cut by, see `HasProposedPoses`."""
+        return None if self.proposed is None else self.proposed.poses()
 
     def with_pipeline_of(self, other: Dataset) -> Dataset:
         """Return the same images through the transforms of `other`, to evaluate on them.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from dlcreg.data.coco_check import numbers
 from dlcreg.data.keypoints import tight_boxes
@@ -43,15 +44,34 @@ class ImageProposals:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def as_poses(self, num_keypoints: int) -> Poses:
+        """Return them as the poses of a model: CPU tensors with B = 1.
+
+        Args:
+            num_keypoints: K, for proposals without keypoints.
+        """
+        points = self.keypoints
+        if points is None:
+            points = np.zeros((len(self), num_keypoints, 3), np.float32)
+        places = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
+        return Poses(
+            keypoints=torch.from_numpy(places)[None],
+            scores=torch.from_numpy(points[..., 2].copy())[None],
+            instance_scores=torch.from_numpy(self.scores.copy())[None],
+            valid=torch.ones(1, len(self), dtype=torch.bool),
+            boxes=torch.from_numpy(self.boxes.copy())[None],
+        )
+
     def rows(self, rows: np.ndarray) -> ImageProposals:
         """Return some of them, by index or by a mask."""
         keypoints = None if self.keypoints is None else self.keypoints[rows]
         return ImageProposals(self.boxes[rows], self.scores[rows], keypoints, self.derived[rows])
 
 
-_NONE = ImageProposals(
+NO_PROPOSALS = ImageProposals(
     np.zeros((0, 4), np.float32), np.zeros(0, np.float32), None, np.zeros(0, bool)
 )
+"""Of an image in which nothing was found."""
 
 
 class Proposals:
@@ -108,7 +128,7 @@ class Proposals:
             near += [f for known, f in alike if f"/{name}".endswith(f"/{known}")]
             if exact or len(near) == 1:
                 return (exact or near)[0]
-        return self._by_id.get(image_id, _NONE)
+        return self._by_id.get(image_id, NO_PROPOSALS)
 
     @classmethod
     def from_poses(cls, poses: Iterable[tuple[Meta, Poses]], source: str = "") -> Proposals:

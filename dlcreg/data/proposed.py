@@ -12,11 +12,11 @@ import numpy as np
 
 from dlcreg.data.crops import Crop, fitted, pooled, training_crops
 from dlcreg.data.images import image_size
-from dlcreg.data.proposals import ImageProposals, Proposals
+from dlcreg.data.proposals import NO_PROPOSALS, ImageProposals, Proposals
 from dlcreg.data.records import Record
 from dlcreg.data.samples import unlabelled
 from dlcreg.errors import DataError
-from dlcreg.structures import Instances, Sample
+from dlcreg.structures import Instances, Meta, Poses, Sample
 
 logger = logging.getLogger("dlcreg")
 
@@ -59,7 +59,7 @@ class Proposed:
             one if isinstance(one, Proposals) else Proposals.read(one, category_ids)
             for one in several
         )
-        self.num_keypoints = num_keypoints
+        self.records, self.num_keypoints = records, num_keypoints
         self._check_poses()
         found = [_found(one, records, box_margin) for one in self.models]
         rows = [row for row in range(len(records)) if any(row in one for one in found)]
@@ -109,6 +109,18 @@ class Proposed:
             )
         all_crops = [crops.get((crop.row, crop.animal), crop) for crop in labelled]
         return [crop for crop in all_crops if crop.proposal is not None or unmatched == "keep"]
+
+    def poses(self) -> list[tuple[Meta, Poses]] | None:
+        """Return for each image what the only model has found in it; None without poses."""
+        if len(self.models) > 1 or self.models[0].num_keypoints != self.num_keypoints:
+            return None
+        return [
+            (
+                Meta(record.image_id, record.name, record.size or image_size(record.path), index=i),
+                self.images.get(i, NO_PROPOSALS).as_poses(self.num_keypoints),
+            )
+            for i, record in enumerate(self.records)
+        ]
 
     def apply(self, sample: Sample, crop: Crop, rng: np.random.Generator) -> Sample:
         """Return a sample with box, score and condition of its proposal.

@@ -283,3 +283,21 @@ def test_proposals_that_do_not_fit_are_refused(herd):
     tiny = Proposals([(1, name, of_boxes([0, 0, 1, 1]))])
     with pytest.raises(DataError, match="none of the proposals is like a labelled animal"):
         PoseDataset(herd, view="instance", proposals=tiny)
+
+
+def test_proposals_are_poses_to_be_measured_those_of_images_without_any_too(herd):
+    data = PoseDataset(herd, mode="test", view="instance")
+    assert data.proposed_poses() is None
+    record = data.records[0]
+    points = np.float32([[[50, 60, 0.5], *[[0, 0, 0]] * (data.info.num_keypoints - 1)]])
+    found = of_boxes([40, 50, 20, 20], scores=[0.7], keypoints=points)
+    view = data.with_proposals(Proposals([(record.image_id, None, found)]))
+    images = view.proposed_poses()
+    assert [meta.image_id for meta, _ in images] == [r.image_id for r in data.records]
+    meta, poses = images[0]
+    assert meta.size == data.image(record.image_id).shape[:2]
+    assert poses.keypoints[0, 0, 0].tolist() == [50, 60]
+    assert poses.keypoints[0, 0, 1:].isnan().all()
+    assert poses.instance_scores[0, 0] == pytest.approx(0.7)
+    assert all(len(p.valid[0]) == 0 for _, p in images[1:])
+    assert data.with_proposals(of_labels(data)).proposed_poses() is None
