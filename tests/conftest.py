@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import sys
-from collections.abc import Callable
+import sysconfig
+import venv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
 from dlcreg import plugins
 
+sys.path.insert(0, str(Path(__file__).with_name("helpers")))
+
+from processes import Processes
+
 REPO = Path(__file__).resolve().parents[1]
 torch.set_num_threads(1)  # two would wait for one another on a busy machine
 
 settings.register_profile("dlcreg", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("dlcreg")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Draw the same numbers in a test whichever tests ran before it, and its fixtures likewise."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +72,25 @@ def demo_project(tmp_path_factory) -> Path:
 
     root = tmp_path_factory.mktemp("demo") / "project"
     return generate(root, frames=20, size=(96, 128), video=False)
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> Path:
+    """The Python of an environment over this one, into which tests install what they like."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    (site_packages,) = folder.glob("lib/python*/site-packages")
+    below = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in below]
+    (site_packages / "below.pth").write_text("".join(lines))
+    return folder / "bin/python"
+
+
+@pytest.fixture(scope="session")
+def processes(environment) -> Iterator[Processes]:
+    """Starts Python processes as a shell does, in that environment; see helpers/processes.py."""
+    with Processes(environment) as running:
+        yield running
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import inspect
 import pickle
@@ -155,12 +156,21 @@ def import_cost(subject: Subject) -> str:
     return f"imports nothing heavy ({len(seen)} modules of {root} read)"
 
 
-def _imports(module: ModuleType) -> Iterator[str]:
-    """Yield the modules that a module imports when it is imported itself."""
+def _imports(module: ModuleType) -> tuple[str, ...]:
+    """Return the modules that a module imports when it is imported itself."""
     try:
-        tree = ast.parse(inspect.getsource(module))
+        return _imports_of(inspect.getsource(module), module.__package__)
     except (OSError, TypeError, SyntaxError):
-        return
+        return ()
+
+
+@functools.cache
+def _imports_of(source: str, package: str | None) -> tuple[str, ...]:
+    """Return the modules that the source of a module of a package imports."""
+    return tuple(_imported(ast.parse(source), package))
+
+
+def _imported(tree: ast.AST, package: str | None) -> Iterator[str]:
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -168,7 +178,7 @@ def _imports(module: ModuleType) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             name = "." * node.level + (node.module or "")
-            name = importlib.util.resolve_name(name, module.__package__) if node.level else name
+            name = importlib.util.resolve_name(name, package) if node.level else name
             yield name
             yield from (f"{name}.{alias.name}" for alias in node.names)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) or (

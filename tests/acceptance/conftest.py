@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +29,16 @@ solver = dict(
 )
 """
 
+BUILD = """
+import os, sys
+from setuptools import build_meta
+
+folder, *roots = sys.argv[1:]
+for root in roots:
+    os.chdir(root)
+    build_meta.build_wheel(folder)
+"""
+
 
 @pytest.fixture
 def tiny_config(tmp_path, demo_project):
@@ -44,18 +53,11 @@ def tiny_config(tmp_path, demo_project):
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, processes):
     """Return a function that runs Python as a user does, in an empty folder."""
 
     def call(*args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            [sys.executable, *map(str, args)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
-        )
+        result = processes.run(*args, cwd=tmp_path, OMP_NUM_THREADS="1", COLUMNS="120")
         if check and result.returncode:
             pytest.fail(f"{args} ended with {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result
@@ -64,13 +66,28 @@ def run(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def pip():
+def pip(environment):
     """Return a function that calls pip; a failure fails the test."""
 
     def call(*args: str | Path) -> None:
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, args)]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", environment]
+        command = [*map(str, pip), *map(str, args)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.fail(f"{command}\n{done.stdout}\n{done.stderr}")
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def wheels(processes, tmp_path_factory):
+    """Return a function that builds the wheels of packages, as pip would, and returns them."""
+
+    def call(*roots: Path) -> list[Path]:
+        folder = tmp_path_factory.mktemp("wheels")
+        done = processes.run("-c", BUILD, folder, *roots)
+        if done.returncode:
+            pytest.fail(f"{roots}\n{done.stdout}\n{done.stderr}")
+        return sorted(folder.glob("*.whl"))
 
     return call

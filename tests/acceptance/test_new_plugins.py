@@ -46,11 +46,11 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory, pip):
+def packages(tmp_path_factory, pip, wheels):
     """Make and install a package of each kind; return their folders by kind."""
     out = tmp_path_factory.mktemp("packages")
     roots = {k: scaffold.new_plugin(k, f"{PREFIX}{k}", out=out).root for k in scaffold.kinds()}
-    pip("install", "--no-deps", "--no-build-isolation", "--no-index", *roots.values())
+    pip("install", "--no-deps", "--no-index", *wheels(*roots.values()))
     yield roots
     pip("uninstall", "-y", *(root.name for root in roots.values()))
 

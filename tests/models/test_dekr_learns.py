@@ -30,8 +30,8 @@ def test_a_small_dekr_learns_to_find_both_animals_of_each_frame(tmp_path):
     batch = collate([data[index] for index in range(len(data))])
     torch.manual_seed(0)
     model = build_model(MODEL, **data.info.wiring())
-    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-    for _ in range(120):
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
         optimizer.zero_grad()
         losses = model(batch.images, mode="loss", instances=batch.instances)
         sum(losses.values()).backward()

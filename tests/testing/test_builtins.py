@@ -68,7 +68,7 @@ TOKENS = dict(patch_size=(2, 3), dim=16, depth=(1, 1), num_heads=2, map_width=No
 PARTS = [
     ("backbones", "ResNet", dict(arguments=dict(depth=18, out_indices=(0, 1, 2, 3)))),
     ("backbones", "ResNet", dict(arguments=dict(depth=18, strided_block="last"))),
-    ("backbones", "HRNet", dict(arguments=dict(width=4))),
+    ("backbones", "HRNet", dict(arguments=dict(width=4, stages=3))),
     ("backbones", "CSPNeXt", dict(arguments=dict(deepen_factor=0.1, widen_factor=0.125))),
     (
         "backbones",
@@ -89,7 +89,7 @@ PARTS = [
     ("necks", "FPN", dict(arguments=dict(channels=8))),
     ("necks", "IdentityNeck"),
     ("necks", "UpsampleConcat"),
-    ("heads", "DEKRHead", dict(arguments=CENTRES, context=dict(num_individuals=2))),
+    ("heads", "DEKRHead", dict(arguments=CENTRES, context=dict(num_individuals=2), steps=80)),
     ("necks", "TransformerNeck", dict(arguments=dict(channels=16, hidden_channels=32), **ONE_MAP)),
     ("heads", "HeatmapHead"),
     ("heads", "HeatmapHead", dict(arguments=dict(upsample=2, final_kernel=3))),

@@ -177,8 +177,9 @@ def test_the_full_fusion_of_an_hrnet_changes_no_output(images):
     torch.manual_seed(0)
     full = HRNet(4, full_fusion=True).eval()
     finest = HRNet(4).eval()
-    finest.load_state_dict({k: full.state_dict()[k] for k in finest.state_dict()})
+    state = full.state_dict()
+    finest.load_state_dict({name: state[name] for name in finest.state_dict()})
     with torch.no_grad():
         (one,), (other,) = full(images), finest(images)
     assert torch.equal(one, other)
-    assert len(full.state_dict()) == len(HRNet(4, out_indices=(0, 1, 2, 3)).state_dict())
+    assert len(state) == len(HRNet(4, out_indices=(0, 1, 2, 3)).state_dict())
