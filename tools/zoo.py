@@ -82,7 +82,8 @@ def tables() -> str:
     parts = []
     for family, paths in itertools.groupby(configs(), lambda path: path.parent.name):
         known = list(paths)
-        parts.append(f"\n## {family}\n\n{HEAD}{''.join(map(row, known))}")
+        rows = "".join(row(path, *model_of(path)) for path in known)
+        parts.append(f"\n## {family}\n\n{HEAD}{rows}")
         commands = "".join(map(command, known))
         parts.append(f"\nMeasured with\n\n```sh\n{commands}```\n" if commands else "")
     return "".join(parts) + "\n"
@@ -130,10 +131,9 @@ def command(path: Path) -> str:
     return f"dlcreg train {name} {told.get('options', '')}".rstrip() + "\n"
 
 
-def row(path: Path) -> str:
-    """Return a config's line of the table."""
+def row(path: Path, model: nn.Module, size: Size) -> str:
+    """Return a config's line of the table, with the figures of its model for that size."""
     told = zoo(path)
-    model, size = model_of(path)
     counter = operation_counter()
     options = {}
     if any(needs_condition(part) for part in model.modules() if isinstance(part, Backbone)):

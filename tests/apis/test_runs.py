@@ -54,6 +54,18 @@ def project(demo_project, tmp_path):
     return shutil.copytree(demo_project, tmp_path / "project")
 
 
+@pytest.fixture(scope="module")
+def finished(demo_project, tmp_path_factory):
+    """A run of the demo project that is measured; tests must change neither."""
+    return train(config(demo_project), work_dir=tmp_path_factory.mktemp("finished") / "run")
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of that run's folder, to go on with."""
+    return shutil.copytree(finished.work_dir, tmp_path / "run")
+
+
 def label_more(project):
     """Take the labels of the last frame of each video as those of six new frames."""
     for path in project.glob("labeled-data/*/*.h5"):
@@ -86,10 +98,9 @@ def test_images_stay_in_their_parts_when_more_are_labelled(project, tmp_path):
     assert (tmp_path / "run/split.json").read_text() == split
 
 
-def test_another_split_that_is_asked_for_is_drawn_with_a_warning(project, tmp_path, caplog):
-    first = train(config(project), work_dir=tmp_path / "run")
+def test_another_split_that_is_asked_for_is_drawn_with_a_warning(finished, tmp_path, caplog):
     options = {"data.split.train_fraction": 0.25}
-    other = evaluate(None, first.checkpoint, work_dir=tmp_path / "again", options=options)
+    other = evaluate(None, finished.checkpoint, work_dir=tmp_path / "again", options=options)
     assert counts(other.metrics) == {"train": 5, "test": 15}
     assert (
         "5 of the 15 images of the test part, by their names, were trained on, or chose "
@@ -98,45 +109,46 @@ def test_another_split_that_is_asked_for_is_drawn_with_a_warning(project, tmp_pa
     assert "The split of the training is in split.json" in caplog.text
 
 
-def test_images_stay_in_their_parts_when_the_project_is_renamed(project, tmp_path, caplog):
-    first = train(config(project), work_dir=tmp_path / "run")
-    renamed = shutil.copytree(project, tmp_path / "renamed")
+def test_images_stay_in_their_parts_when_the_project_is_renamed(
+    finished, demo_project, tmp_path, caplog
+):
+    renamed = shutil.copytree(demo_project, tmp_path / "renamed")
     label_more(renamed)
-    again = evaluate(None, first.checkpoint, work_dir=tmp_path / "again", project=renamed)
-    assert written(again) == written(first)
+    again = evaluate(None, finished.checkpoint, work_dir=tmp_path / "again", project=renamed)
+    assert written(again) == written(finished)
     assert "the data has another name than in training (project), but every image" in caplog.text
 
 
-def test_images_of_the_training_in_a_test_part_of_less_data_are_told(project, tmp_path, caplog):
-    first = train(config(project), work_dir=tmp_path / "run")
-    fewer = shutil.copytree(project, tmp_path / "fewer")
+def test_images_of_the_training_in_a_test_part_of_less_data_are_told(
+    finished, demo_project, tmp_path, caplog
+):
+    fewer = shutil.copytree(demo_project, tmp_path / "fewer")
     table = next(fewer.glob("labeled-data/*/*.h5"))
     read = read_table(table)
     write_table(table.parent, "dlcreg", read.rows[1:], list(read.columns), read.values[1:])
-    evaluate(None, first.checkpoint, work_dir=tmp_path / "again", project=fewer)
+    evaluate(None, finished.checkpoint, work_dir=tmp_path / "again", project=fewer)
     assert "images of the test part, by their names, were trained on, or chose" in caplog.text
 
 
-def test_a_run_is_not_resumed_with_another_split(project, tmp_path):
-    first = train(config(project), work_dir=tmp_path / "run")
-    own = tmp_path / "run/split.json"
+def test_a_run_is_not_resumed_with_another_split(copied, finished, demo_project, tmp_path):
+    own = copied / "split.json"
     before = own.read_text()
     split = json.loads(before)
     moved = split["train"].pop()
     split["test"].append(moved)
     other = tmp_path / "other.json"
     other.write_text(json.dumps(split))
-    longer = config(project, max_epochs=2)
+    longer = config(demo_project, max_epochs=2)
     with pytest.raises(CheckpointError) as caught:
-        train(longer, work_dir=tmp_path / "run", resume=True, split=other)
+        train(longer, work_dir=copied, resume=True, split=other)
     assert str(caught.value) == (
-        f"{first.checkpoint} was trained with another split: 1 of 20 images changed their "
-        f"part. {moved} was in train and is in test. Resume with the split of the run, which "
-        "stands as split.json in its work dir, or start anew in another work dir."
+        f"{copied / finished.checkpoint.name} was trained with another split: 1 of 20 images "
+        f"changed their part. {moved} was in train and is in test. Resume with the split of the "
+        "run, which stands as split.json in its work dir, or start anew in another work dir."
     )
     assert own.read_text() == before
-    resumed = train(longer, work_dir=tmp_path / "run", resume=True, split=own)
-    assert counts(resumed.metrics) == counts(first.metrics)
+    resumed = train(longer, work_dir=copied, resume=True, split=own)
+    assert counts(resumed.metrics) == counts(finished.metrics)
 
 
 def test_a_model_is_measured_as_it_was_made_for_the_size_of_its_images(project, tmp_path):
@@ -176,38 +188,34 @@ def test_a_gpu_trains_and_measures_what_it_trained(project, tmp_path, workers):
     )
 
 
-def test_a_run_that_cannot_be_resumed_with_a_config_keeps_its_own(project, tmp_path):
-    train(config(project), work_dir=tmp_path / "run")
-    before = (tmp_path / "run/config.py").read_text()
-    other = config(project)
+def test_a_run_that_cannot_be_resumed_with_a_config_keeps_its_own(copied, demo_project):
+    before = (copied / "config.py").read_text()
+    other = config(demo_project)
     other["model"]["backbone"]["depth"] = 34
     with pytest.raises(CheckpointError, match="do not fit the model"):
-        train(other, work_dir=tmp_path / "run", resume=True)
-    assert (tmp_path / "run/config.py").read_text() == before
+        train(other, work_dir=copied, resume=True)
+    assert (copied / "config.py").read_text() == before
 
 
-def test_a_resumed_run_notes_the_config_that_it_went_on_with(project, tmp_path):
-    train(config(project), work_dir=tmp_path / "run")
-    train(config(project, max_epochs=2), work_dir=tmp_path / "run", resume=True)
-    assert "max_epochs=2" in (tmp_path / "run/config.py").read_text()
+def test_a_resumed_run_notes_the_config_that_it_went_on_with(copied, demo_project):
+    train(config(demo_project, max_epochs=2), work_dir=copied, resume=True)
+    assert "max_epochs=2" in (copied / "config.py").read_text()
 
 
-def test_numbers_of_other_things_go_to_a_folder_of_their_own(project, tmp_path):
-    first = train(config(project), work_dir=tmp_path / "run")
-
+def test_numbers_of_other_things_go_to_a_folder_of_their_own(copied, finished, demo_project):
     def folder(**changes):
-        return evaluate(None, first.checkpoint, **changes).folder.name
+        return evaluate(None, copied / finished.checkpoint.name, **changes).folder.name
 
     assert folder(device="cpu", seed=3) == "evaluation"
-    before = written(first)
+    before = (copied / "evaluation/metrics.json").read_text()
     flipped = {"evaluation.flip_test": True}
     assert folder(options=flipped) == "evaluation_2"
     assert folder(options={"data.split.train_fraction": 0.25}) == "evaluation_3"
     assert folder(options=flipped) == "evaluation_2"
     assert folder() == "evaluation"
-    assert written(first) == before
-    train(config(project), work_dir=tmp_path / "run", overwrite=True)
-    assert [path.name for path in (tmp_path / "run").glob("evaluation*")] == ["evaluation"]
+    assert (copied / "evaluation/metrics.json").read_text() == before
+    train(config(demo_project), work_dir=copied, overwrite=True)
+    assert [path.name for path in copied.glob("evaluation*")] == ["evaluation"]
 
 
 def test_a_run_is_repeated_by_its_config_and_its_split(project, tmp_path):
@@ -233,23 +241,23 @@ def test_training_images_measured_as_they_are_augmented_are_told(
     assert said == augmented
 
 
-def test_a_checkpoint_without_a_config_asks_for_one(project, tmp_path):
-    first = train(config(project), work_dir=tmp_path / "run")
-    state = checkpoint.load(first.checkpoint)
+def test_a_checkpoint_without_a_config_asks_for_one(finished, demo_project, tmp_path):
+    state = checkpoint.load(finished.checkpoint)
     bare = checkpoint.save(tmp_path / "bare.pth", {"model": state["model"]})
     with pytest.raises(CheckpointError, match=r"bare\.pth carries no config: give one"):
         evaluate(None, bare)
-    given = evaluate(config(project), bare, work_dir=tmp_path / "b")
-    assert written(given) == written(first)
+    given = evaluate(config(demo_project), bare, work_dir=tmp_path / "b")
+    assert written(given) == written(finished)
 
 
-def test_keypoints_of_other_names_are_measured_with_a_warning(project, tmp_path, caplog):
-    first = train(config(project), work_dir=tmp_path / "run")
-    other = config(project)
+def test_keypoints_of_other_names_are_measured_with_a_warning(
+    finished, demo_project, tmp_path, caplog
+):
+    other = config(demo_project)
     names = ["leftear", "snout", "rightear", "spine", "tailbase", "tailtip"]
     for part in ("train", "test"):
         other["data"][part]["keypoint_names"] = names
-    evaluate(other, first.checkpoint, work_dir=tmp_path / "b")
+    evaluate(other, finished.checkpoint, work_dir=tmp_path / "b")
     assert "was trained on the keypoints snout, leftear" in caplog.text
 
 
@@ -260,15 +268,16 @@ def test_keypoints_of_other_names_are_measured_with_a_warning(project, tmp_path,
         ({"seed": 2**70}, r"solver\.seed: .* makes no sense: give 0 to 2\*\*63 - 1"),
     ],
 )
-def test_mistakes_of_the_solver_are_told_by_their_place(project, tmp_path, solver, says):
-    first = train(config(project), work_dir=tmp_path / "run")
+def test_mistakes_of_the_solver_are_told_by_their_place(
+    finished, demo_project, tmp_path, solver, says
+):
     with pytest.raises(ConfigError, match=says):
-        train(config(project, **solver), work_dir=tmp_path / "other")
+        train(config(demo_project, **solver), work_dir=tmp_path / "other")
     if "precision" in solver:
-        other = config(project, **solver)
+        other = config(demo_project, **solver)
         other["evaluation"]["metrics"] = [{"type": "PixelError"}]
         with pytest.raises(ConfigError, match=says):
-            evaluate(other, first.checkpoint)
+            evaluate(other, finished.checkpoint)
 
 
 def test_the_file_of_metrics_has_each_share_once_and_in_a_table(project, tmp_path):
@@ -281,9 +290,8 @@ def test_the_file_of_metrics_has_each_share_once_and_in_a_table(project, tmp_pat
     assert result.metrics["test"]["pck@0.1"] == test["pck"]["0.1"]
 
 
-def test_results_say_which_package_and_version_each_part_is_from(project, tmp_path):
-    train(config(project), work_dir=tmp_path / "run")
-    made_by = json.loads((tmp_path / "run/evaluation/provenance.json").read_text())
+def test_results_say_which_package_and_version_each_part_is_from(finished):
+    made_by = json.loads((finished.work_dir / "evaluation/provenance.json").read_text())
     assert made_by["dlcreg"] == dlcreg.__version__
     assert made_by["config"]["model"]["head"]["type"] == "HeatmapHead"
     parts = made_by["parts"]

@@ -192,7 +192,7 @@ def mutations(count: int) -> Any:
     )
 
 
-@mutations(1830)
+@mutations(1900)
 @given(result=mutated(SHIPPED))
 def test_by_the_signatures_alone(result):
     tree = ConfigTree(result.config)
@@ -201,13 +201,13 @@ def test_by_the_signatures_alone(result):
     hold(result, [tree.placed(problem) for problem in check_sections(tree)])
 
 
-@mutations(120)
+@mutations(70)
 @given(result=mutated(SMALL))
 def test_with_the_model_traced_and_the_solver_rehearsed(result):
     hold(result, check(result.config, open_data=False))
 
 
-@mutations(50)
+@mutations(30)
 @given(data=st.data())
 def test_with_real_data(folder, data):
     result = data.draw(mutated([load_config("config.py").data], most=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import subprocess
@@ -24,6 +25,12 @@ spec.loader.exec_module(zoo)
 CONFIGS = zoo.configs()
 
 
+@functools.cache
+def _model_of(path: Path):
+    """Return the model of a config on the meta device, and the size of its images."""
+    return zoo.model_of(path)
+
+
 def _first_of_its_kind() -> list[Path]:
     """Return the configs that are more than another of their folder with other numbers."""
     kinds = {}
@@ -39,6 +46,7 @@ def _named(paths):
 
 
 each_config = _named(CONFIGS)
+each_family = _named({path.parent: path for path in reversed(CONFIGS)}.values())
 each_kind = _named(_first_of_its_kind())
 each_published = _named([path for path in CONFIGS if "load" in zoo.zoo(path)])
 
@@ -56,7 +64,7 @@ def two_animals(tmp_path_factory) -> Path:
     )
 
 
-@each_kind
+@each_family
 def test_a_config_has_no_problem_without_its_data(path):
     assert check(path, open_data=False) == []
 
@@ -80,7 +88,7 @@ def test_a_config_has_no_problem_with_its_data(path, demo_project, two_animals, 
 
 
 def _shows_several(path: Path) -> bool:
-    model, _ = zoo.model_of(path)
+    model, _ = _model_of(path)
     cut = load_config(path).get("data.train.view") == "instance"
     return cut or any(head.codec.max_individuals != 1 for head in model.heads.values())
 
@@ -99,12 +107,13 @@ def test_the_tables_list_every_config_in_the_order_of_the_tool():
 
 @each_config
 def test_the_line_of_a_config_says_what_the_config_is(path):
-    assert zoo.row(path) in zoo.README.read_text("utf-8"), "run python tools/zoo.py"
+    row = zoo.row(path, *_model_of(path))
+    assert row in zoo.README.read_text("utf-8"), "run python tools/zoo.py"
 
 
 @each_published
 def test_a_config_that_names_a_published_model_describes_it(path):
-    model, size = zoo.model_of(path)
+    model, size = _model_of(path)
     with torch.device("meta"):
         published = load_published(zoo.zoo(path)["load"], None)
     assert zoo.parameters_of(model) == zoo.parameters_of(published)

@@ -3,8 +3,6 @@
 import csv
 import os
 import signal
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -242,21 +240,30 @@ def test_another_seed_is_told(make_solver, caplog):
     assert "was begun with seed=42 and goes on with seed=7" in caplog.text
 
 
-def run(work_dir, *arguments, until=None, number=signal.SIGKILL):
-    """Run the training script; send it and its workers a signal at the line `until`, if given."""
-    command = [sys.executable, str(RUN), str(work_dir), *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        for line in process.stdout:
-            if line.strip() == until:
-                os.killpg(process.pid, number)
-    finally:
-        process.stdout.close()
-    return process.wait(timeout=120)
+@pytest.fixture(scope="module")
+def run(processes, tmp_path_factory):
+    """Return a function that runs the training script in a process of its own.
+
+    It sends the process and its workers a signal at the line `until`, if given, and returns the
+    exit status.
+    """
+    pipe = tmp_path_factory.mktemp("output") / "pipe"
+    os.mkfifo(pipe)
+
+    def call(work_dir, *arguments, until=None, number=signal.SIGKILL):
+        files = dict(output=pipe, errors=pipe.with_name("errors"))
+        group = processes.start(RUN, work_dir, *arguments, cwd=pipe.parent, **files)
+        with open(pipe) as lines:
+            for line in lines:
+                if line.strip() == until:
+                    os.killpg(group, number)
+        return processes.wait()
+
+    return call
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
+def unbroken(run, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("unbroken") / "run"
     assert run(work_dir) == 0
     return checkpoint.load(work_dir / "epoch_3.pth")
@@ -267,7 +274,7 @@ def unbroken(tmp_path_factory):
     [(0, 0), (2, 2)],
     ids=["from the end of an epoch, no workers", "from within an epoch, two workers"],
 )
-def test_killed_hard_within_an_epoch_and_resumed(tmp_path, unbroken, workers, interval):
+def test_killed_hard_within_an_epoch_and_resumed(run, tmp_path, unbroken, workers, interval):
     """Dropout, augmentation, batch normalisation, EMA and schedules are all on."""
     arguments = (f"--workers={workers}", f"--interval={interval}")
     status = run(tmp_path / "run", *arguments, "--pause=7", until="iteration 7")
@@ -278,7 +285,7 @@ def test_killed_hard_within_an_epoch_and_resumed(tmp_path, unbroken, workers, in
     assert differences(without_times(unbroken), without_times(state)) == []
 
 
-def test_a_ctrl_c_that_reaches_the_workers_too(tmp_path, unbroken):
+def test_a_ctrl_c_that_reaches_the_workers_too(run, tmp_path, unbroken):
     options = {"until": "iteration 6", "number": signal.SIGINT}
     status = run(tmp_path / "run", "--workers=2", "--pause=6", "--seconds=2", **options)
     assert status == 128 + signal.SIGINT
