@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -157,11 +156,8 @@ def test_the_helper_of_the_tables_is_no_value_of_a_config():
     assert "_zoo" not in load_config(CONFIGS[0]).data
 
 
-def test_the_command_of_the_page_measures(repo):
+def test_the_command_of_the_page_measures(processes, repo):
     readme = zoo.README.read_text(encoding="utf-8")
     code = re.search(r"python -c '(.*?)'", readme, re.DOTALL).group(1)
-    done = subprocess.run(
-        [sys.executable, "-c", code, "configs/hrnet/hrnet_w32_top_down_256x192.py"],
-        cwd=repo, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = processes.run("-c", code, "configs/hrnet/hrnet_w32_top_down_256x192.py", cwd=repo)
     assert done.stdout == "28.536113 M parameters\n7.645003776 GMAC\n", done.stderr
