@@ -6,11 +6,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dlcreg.cli import check, config, demo, doctor, draw, evaluate, info, parts, plugin, train
+from dlcreg.cli import (
+    check,
+    config,
+    demo,
+    doctor,
+    draw,
+    evaluate,
+    info,
+    parts,
+    plugin,
+    predict,
+    train,
+)
 from dlcreg.cli.options import error_as_json, print_json
 from dlcreg.errors import DlcregError
 
-COMMANDS = (demo, train, evaluate, draw, check, config, parts, plugin, info, doctor)
+COMMANDS = (demo, train, evaluate, predict, draw, check, config, parts, plugin, info, doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from dlcreg.data.coco_check import check_animal, check_entries
 from dlcreg.data.labels import forward_slashes
 from dlcreg.data.records import Record
 from dlcreg.errors import DataError
+from dlcreg.structures import Meta
 
 _PERSON = [
     "nose",
@@ -128,6 +129,28 @@ def read_coco(
     )
 
 
+def coco_images(path: str | Path, image_root: str | Path | None = None) -> list[tuple[Meta, Path]]:
+    """Return all images of a COCO file, labelled or not, each with its file; sizes are (0, 0).
+
+    Args:
+        path: the JSON file; annotations and categories may be missing.
+        image_root: folder of the images; None: the folder of the file or a neighbour of it.
+
+    Raises:
+        DataError: the file is missing, damaged, not of this format, or has no image.
+    """
+    path = Path(path)
+    images = _content(path, defaults=("annotations", "categories"))["images"]
+    if not images:
+        raise DataError(f"{path} has no image")
+    root = _image_root(path, image_root, images)
+    names = [forward_slashes(image["file_name"]) for image in images]
+    return [
+        (Meta(image["id"], name, (0, 0), index=index), root / name)
+        for index, (image, name) in enumerate(zip(images, names, strict=True))
+    ]
+
+
 def _labelled(
     path: Path, content: dict[str, Any], categories: dict[int, dict], count: int
 ) -> dict[int, list[dict]]:
@@ -147,13 +170,15 @@ def _labelled(
     return found
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _content(path: Path, defaults: Sequence[str] = ()) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"there is no annotation file {path}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"the annotation file {path} is not valid JSON: {error}") from error
+    if isinstance(content, dict):
+        content = {**{key: [] for key in defaults}, **content}
     check_entries(path, content)
     return content
 

@@ -164,8 +164,9 @@ class Predictor:
 
         Args:
             images: an array ``(H, W, C)``, uint8 or uint16, grey, RGB or RGBA, or a stack of such
-                ``(N, H, W, C)``; an image file; a folder; or any iterable of these, which is drawn
-                from as its images are needed. Pairs of a `Meta` and an image keep the `Meta`.
+                ``(N, H, W, C)``; an image file; a folder; a COCO file, for its images; or any
+                iterable of these, which is drawn from as its images are needed. Pairs of a `Meta`
+                and an image keep the `Meta`.
             on_error: of an image that cannot be read: ``raise``, or ``nan`` for poses of NaN that
                 are not `Poses.valid`, and a warning; or a function that is told of it instead.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from dlcreg.data.coco import coco_images
 from dlcreg.data.images import read_image, rgb_of
 from dlcreg.errors import DataError, DlcregError
 from dlcreg.structures import Meta
@@ -52,9 +53,9 @@ class Frame:
 
 
 def is_one(images: Any) -> bool:
-    """Return whether `images` is a single image: an array of it, or a file that is no list."""
+    """Return whether `images` is a single image: an array of it, or the path of its file."""
     if isinstance(images, (str, PathLike)):
-        return not Path(images).is_dir()
+        return not (Path(images).is_dir() or Path(images).suffix.lower() == ".json")
     return isinstance(images, np.ndarray) and images.ndim < 4
 
 
@@ -64,8 +65,8 @@ def frames_of(images: Any) -> Iterator[Frame]:
     Args:
         images: an array ``(H, W)`` or ``(H, W, C)``, or a stack ``(N, H, W, C)`` of them; an image
             file; a folder, whose images are taken in the order of their names, the numbers in
-            them counted as numbers; or any iterable of such, also of pairs of a `Meta` and an
-            image, which is drawn from as its images are needed.
+            them counted as numbers; a COCO file, for its images; or any iterable of such, also of
+            pairs of a `Meta` and an image, which is drawn from as its images are needed.
 
     Raises:
         DataError: it is nothing of the kind, a file or folder is not there, or a folder holds no
@@ -77,6 +78,15 @@ def frames_of(images: Any) -> Iterator[Frame]:
     elif isinstance(images, (str, PathLike)):
         images = _files(images)
     return (_frame(item, index, lazy) for index, item in enumerate(_single(images)))
+
+
+def with_files(paths: Sequence[str | PathLike[str]]) -> list[tuple[Meta, Path]]:
+    """Return the image files that files, folders and COCO files mean, each with its `Meta`.
+
+    Raises:
+        DataError: see `frames_of`.
+    """
+    return [(frame.meta, frame.source) for frame in frames_of(list(paths))]
 
 
 def _single(images: Any) -> Iterator[Any]:
@@ -111,8 +121,10 @@ def _frame(item: Any, index: int, lazy: bool) -> Frame:
     return Frame(meta or Meta(index, "", (0, 0), index=index), source)
 
 
-def _files(path: str | PathLike[str]) -> list[Path]:
+def _files(path: str | PathLike[str]) -> list[Any]:
     path = Path(path)
+    if path.suffix.lower() == ".json":
+        return list(coco_images(path))
     if path.is_dir():
         return _images_in(path)
     if not path.exists():
