@@ -18,7 +18,7 @@ def object_similarity(
         predicted: float ``(P, K, 2)``, pixels; not finite where nothing was found.
         keypoints: float ``(N, K, 2)``, pixels.
         labelled: bool ``(N, K)``.
-        areas: float ``(N,)``, square pixels.
+        areas: float ``(N,)``, or ``(P, N)`` one for each pair, square pixels.
         sigmas: float ``(K,)``, COCO's convention: the constant is twice sigma.
 
     Returns:
@@ -27,8 +27,8 @@ def object_similarity(
         without a labelled keypoint gives 0.
     """
     squared = ((predicted[:, None].astype(np.float64) - keypoints[None]) ** 2).sum(-1)
-    spread = 2 * np.maximum(areas, np.spacing(1.0))[:, None] * (2 * sigmas) ** 2
-    similarity = np.exp(-np.where(np.isfinite(squared), squared, np.inf) / spread[None])
+    spread = 2 * np.maximum(areas, np.spacing(1.0))[..., None] * (2 * sigmas) ** 2
+    similarity = np.exp(-np.where(np.isfinite(squared), squared, np.inf) / spread)
     count = labelled.sum(-1)
     total = (similarity * labelled[None]).sum(-1)
     return np.asarray(total / np.maximum(count, 1))

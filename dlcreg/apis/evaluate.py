@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,10 +10,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from dlcreg.apis.parts import DETECTED, detected_parts, evaluated_parts
 from dlcreg.apis.pictures import draw_learning_curves
 from dlcreg.apis.results import (
     Predictions,
@@ -22,12 +21,13 @@ from dlcreg.apis.results import (
     draw_extremes,
     write_keypoint_table,
     write_metrics,
+    write_predictions,
 )
 from dlcreg.apis.settings import ConfigSource, kept_split, read_config, split_of
 from dlcreg.builder import build_data, build_evaluation
 from dlcreg.config import ConfigTree
 from dlcreg.config.dump import portable
-from dlcreg.contracts import Dataset, HasProposedPoses
+from dlcreg.contracts import HasProposedPoses
 from dlcreg.data.module import DataModule
 from dlcreg.data.split import Split
 from dlcreg.errors import CheckpointError
@@ -45,8 +45,6 @@ logger = logging.getLogger("dlcreg")
 
 PROVENANCE = "provenance.json"
 
-_TRIED = 8  # samples: a flip of half of them is missed once in 256 times
-
 
 def evaluate(
     config: ConfigSource | None,
@@ -59,11 +57,13 @@ def evaluate(
     device: str | None = None,
     seed: int | None = None,
     amp: bool = False,
+    proposals: str | Path | None = None,
 ) -> Result:
     """Measure a checkpoint on the train, the validation and the test part of the data.
 
-    Writes ``evaluation/metrics.json``, ``per_keypoint.csv``, ``provenance.json`` and pictures of
-    the best and the worst frames into the work dir; into ``evaluation_2`` and so on where the
+    Writes ``evaluation/metrics.json``, ``per_keypoint.csv``, ``predictions_<part>.json`` (COCO
+    results, which do for proposals of other models), ``provenance.json`` and pictures of the best
+    and the worst frames into the work dir; into ``evaluation_2`` and so on where the
     former hold numbers of another checkpoint, config or split. Each image is in the part in which
     it was in training, whatever was labelled since, unless `split` or the config says another
     split. Of a part whose samples are poses that another model proposed, these are measured, too.
@@ -78,6 +78,8 @@ def evaluate(
         device: torch device; chosen by default.
         seed: the run's seed.
         amp: compute with bfloat16 autocast.
+        proposals: for models of instance crops: JSON of COCO results, or a checkpoint of a detector
+            or of a bottom-up model; each part is measured with these boxes, too.
 
     Returns:
         metrics in pixels of the original images, and the files.
@@ -102,6 +104,8 @@ def evaluate(
         seed=seed,
         amp=amp,
     )
+    if proposals is not None:
+        tree.set("evaluation.proposals", str(proposals), source="--proposals")
     check_recorded(state, tree.data, str(checkpoint))
     data = build_data(tree, split=kept_split(tree, state))
     _compare_keypoints(state, data, checkpoint)
@@ -132,6 +136,7 @@ def evaluate_model(
     metrics: dict[str, dict[str, Any]] = {}
     predictions: dict[str, Predictions] = {}
     parts = evaluated_parts(data)
+    parts |= detected_parts(settings.proposals, parts, device_of(model))
     for name, dataset in parts.items():
         found: list[Any] = []
         metrics[name] = measure_dataset(
@@ -142,16 +147,22 @@ def evaluate_model(
             flip_test=settings.flip_test,
             scales=settings.scales,
             refinements=settings.refinements,
+            score_threshold=settings.score_threshold,
+            nms=settings.nms,
             predictions=found,
         )
+        if name.endswith(DETECTED):
+            metrics[name]["proposals"] = str(settings.proposals)
         predictions[name] = found
+        write_predictions(folder, name, dataset, found)
         proposed = dataset.proposed_poses() if isinstance(dataset, HasProposedPoses) else None
         if proposed is not None:
             metrics[f"{name}_proposals"] = measure(proposed, dataset, settings.metrics or [])
     write_metrics(folder, {part: _tabled(values) for part, values in metrics.items()})
     write_keypoint_table(folder, metrics)
     pictures = _curves(work_dir)
-    for name in ("test",) if "test" in parts else tuple(parts)[-1:]:
+    last = "test" if data.test else "val" if data.val else "train"
+    for name in [name for name in (last, last + DETECTED) if name in parts]:
         pictures += draw_extremes(
             folder, name, parts[name], predictions[name], settings.pictures, settings.pcutoff
         )
@@ -208,36 +219,6 @@ def _known_of(folder: Path) -> Any:
         return json.loads((folder / PROVENANCE).read_text(encoding="utf-8")).get("measured")
     except (OSError, ValueError, AttributeError):
         return None
-
-
-def evaluated_parts(data: DataModule) -> dict[str, Dataset]:
-    """Return the parts to measure; the training images go through the test's transforms."""
-    plain = data.test or data.val
-    if plain is None and _is_random(data.train):
-        logger.warning(
-            "there are no test and no validation images: the training images are measured as they "
-            "are augmented, which is random. Give data.test or data.val (their transforms count), "
-            "or the evaluation a data.train.transform without augmentation"
-        )
-    parts = {"train": data.train.with_pipeline_of(plain) if plain is not None else data.train}
-    if data.val is not None:
-        parts["val"] = data.val
-    if data.test is not None:
-        parts["test"] = data.test
-    return parts
-
-
-def _is_random(dataset: Dataset) -> bool:
-    """Whether the first samples of a data set differ from epoch to epoch."""
-    drawn = []
-    for epoch in range(2):
-        view = copy.copy(dataset)
-        view.set_epoch(epoch)
-        drawn.append([view[i] for i in range(min(_TRIED, len(view)))])
-    return any(
-        not (np.array_equal(a.image, b.image) and np.array_equal(a.matrix, b.matrix))
-        for a, b in zip(*drawn, strict=True)
-    )
 
 
 def _tabled(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from dlcreg.apis.pictures import Frame, draw_frames
 from dlcreg.contracts import Dataset
+from dlcreg.data.proposals import Proposals
 from dlcreg.files import write_text
 from dlcreg.solvers.metrics.matching import match
 from dlcreg.structures import Instances, Meta, Poses
@@ -47,6 +48,14 @@ def write_metrics(folder: Path, metrics: Mapping[str, Mapping[str, Any]]) -> Pat
     """Write ``metrics.json``; a value that is not a number, such as an empty mean, is null."""
     path = folder / "metrics.json"
     write_text(path, json.dumps(_finite(metrics), indent=2) + "\n")
+    return path
+
+
+def write_predictions(folder: Path, part: str, dataset: Dataset, predictions: Predictions) -> Path:
+    """Write ``predictions_<part>.json``: COCO results with the ``file_name`` of each image."""
+    path = folder / f"predictions_{part}.json"
+    category = next(iter(dataset.category_ids), 1)
+    Proposals.from_poses(predictions).write(path, category)
     return path
 
 

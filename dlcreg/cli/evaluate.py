@@ -14,6 +14,12 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("test", help="evaluate a checkpoint, draw the results")
     add_config(parser, optional=True)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a .pth file of a training")
+    parser.add_argument(
+        "--proposals",
+        metavar="FILE",
+        help="for models of crops: measure also with these boxes, JSON of COCO results or a "
+        "checkpoint of a detector or of a bottom-up model",
+    )
     add_run(parser)
     parser.set_defaults(run=run)
 
@@ -25,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = overrides(args)
     settings.setdefault("work_dir", None)
-    result = evaluate(args.config, Path(args.checkpoint), **settings)
+    result = evaluate(args.config, Path(args.checkpoint), proposals=args.proposals, **settings)
     print_metrics(result.metrics)
     print(f"\nresults: {result.folder}")
     for picture in result.pictures:

@@ -6,11 +6,13 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch.utils import data as torch_data
 
-from dlcreg.structures import DatasetInfo, Instances, Sample
+from dlcreg.errors import DataError
+from dlcreg.structures import DatasetInfo, Instances, Meta, Sample
 
 
 class Transform(ABC):
@@ -35,6 +37,12 @@ class Dataset(torch_data.Dataset[Sample], ABC):
     info: DatasetInfo
     pipeline: Transform
 
+    proposed: Any = None
+    """What another model found, where samples are crops cut by that; None: by labels, or none."""
+
+    category_ids: Sequence[int] = ()
+    """Numbers of the animals' categories, first that which predictions are written with."""
+
     @abstractmethod
     def __len__(self) -> int: ...
 
@@ -53,6 +61,27 @@ class Dataset(torch_data.Dataset[Sample], ABC):
         view = copy.copy(self)
         view.pipeline = other.pipeline
         return view
+
+    def image_metas(self) -> Sequence[Meta]:
+        """Return where the images are from, in the order of `image_files`; or nothing.
+
+        Evaluation counts what is labelled in them as missed where there is no sample of an image,
+        for want of a proposal.
+        """
+        return ()
+
+    def with_proposals(self, proposals: Any, matched: bool = False) -> Dataset:
+        """Return a view whose samples are crops cut by what another model found.
+
+        Args:
+            proposals: `dlcreg.data.Proposals`, or the file of some.
+            matched: each labelled animal with the proposal that is most like it, to learn from;
+                otherwise each proposal is a sample.
+
+        Raises:
+            DataError: the samples are no crops.
+        """
+        raise DataError(f"{type(self).__name__} takes no proposals: its samples are no crops")
 
     @abstractmethod
     def annotations(self, image_id: int) -> Instances:

@@ -115,6 +115,13 @@ class FrameDataset(Dataset):
         """Return the files of the images."""
         return [record.path for record in self.records]
 
+    def image_metas(self) -> list[Meta]:
+        """Return where the images are from."""
+        return [
+            Meta(one.image_id, one.name, one.size or image_size(one.path), index=i)
+            for i, one in enumerate(self.records)
+        ]
+
     def __len__(self) -> int:
         return len(self._items)
 

@@ -25,7 +25,7 @@ from dlcreg.inference.sources import Frame, frames_of, is_one
 from dlcreg.inference.threads import mapped_ahead, read_ahead
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import Precision, choose_device
-from dlcreg.solvers.prediction import joined, predict_batch
+from dlcreg.solvers.prediction import joined, nobody, predict_batch
 from dlcreg.structures import Batch, DatasetInfo, Meta, Poses, Sample
 
 logger = logging.getLogger("dlcreg")
@@ -254,18 +254,6 @@ class Predictor:
             return joined(parts)
         is_read = job.carried.image is not None
         return nobody(self.info, 0 if is_read else self.info.num_individuals)
-
-
-def nobody(info: DatasetInfo, rows: int = 0) -> Poses:
-    """Return the poses of an image without animals, B = 1, with so many rows that only pad."""
-    count = info.num_keypoints
-    return Poses(
-        keypoints=torch.full((1, rows, count, 2), torch.nan),
-        scores=torch.zeros(1, rows, count),
-        instance_scores=torch.zeros(1, rows),
-        valid=torch.zeros(1, rows, dtype=torch.bool),
-        unique=None if info.unique is None else nobody(info.unique, min(rows, 1)),
-    )
 
 
 def _tell(frame: Frame, on_error: OnError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from dlcreg.contracts import Dataset, Metric
 from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.solvers.devices import Precision, choose_device
-from dlcreg.solvers.prediction import animals_of, joined, predict_batch
+from dlcreg.solvers.prediction import animals_of, joined, nobody, predict_batch
+from dlcreg.solvers.proposed import of_proposals, oks_nms
 from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
 
 
@@ -40,6 +42,13 @@ class Evaluation:
             condition, in the same crops (Zhou et al., 2023).
         pcutoff: likelihood below which a keypoint counts as not found, for pictures and tables.
         pictures: number of the best and of the worst frames to draw.
+        proposals: for models of instance crops: what another model found, a JSON file of COCO
+            results or a checkpoint of a detector or of a bottom-up model. Each part of the data is
+            then measured twice, with the labelled boxes and with these.
+        score_threshold: an animal in a proposal scores as that one times the mean of its keypoints'
+            scores above this; None: times the instance score that the model gives.
+        nms: of poses in proposals that are more alike than this, by OKS, the best one remains;
+            None: all do.
     """
 
     def __init__(
@@ -51,6 +60,9 @@ class Evaluation:
         refinements: int = 0,
         pcutoff: float = 0.6,
         pictures: int = 5,
+        proposals: str | None = None,
+        score_threshold: float | None = 0.2,
+        nms: float | None = 0.9,
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: give 1 or more")
@@ -62,6 +74,14 @@ class Evaluation:
             raise ValueError(f"pcutoff={pcutoff:g}: a likelihood lies between 0 and 1")
         if pictures < 0:
             raise ValueError(f"pictures={pictures}: give 0 or more")
+        if proposals is not None and not Path(proposals).is_file():
+            raise ValueError(
+                f"proposals={str(proposals)!r}: there is no such file; give JSON of COCO results, "
+                "or a checkpoint"
+            )
+        for name, value in (("score_threshold", score_threshold), ("nms", nms)):
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name}={value:g}: give a number from 0 to 1, or None")
         self.metrics = metrics
         self.batch_size = batch_size
         self.flip_test = flip_test
@@ -69,6 +89,9 @@ class Evaluation:
         self.refinements = refinements
         self.pcutoff = pcutoff
         self.pictures = pictures
+        self.proposals = proposals
+        self.score_threshold = score_threshold
+        self.nms = nms
 
 
 def evaluate(
@@ -81,6 +104,8 @@ def evaluate(
     flip_test: bool = False,
     scales: Sequence[float] = (1,),
     refinements: int = 0,
+    score_threshold: float | None = 0.2,
+    nms: float | None = 0.9,
     predictions: list[tuple[Meta, Poses]] | None = None,
 ) -> dict[str, Any]:
     """Return what the metrics measure on all images of a loader.
@@ -94,6 +119,8 @@ def evaluate(
         flip_test: see `Evaluation`.
         scales: see `Evaluation`.
         refinements: see `Evaluation`.
+        score_threshold: see `Evaluation`; for a data set of proposals.
+        nms: likewise.
         predictions: a list that is given each image's predictions, in pixels of the original
             image, with B = 1.
 
@@ -111,8 +138,13 @@ def evaluate(
         scales=scales,
         refinements=refinements,
     ):
+        if loader.dataset.proposed is not None:
+            poses = of_proposals(batch, poses, score_threshold)
         collected.add(batch.meta, poses)
-    images = collected.images()
+    images = with_all_images(collected.images(), loader.dataset)
+    if loader.dataset.proposed is not None and nms is not None:
+        sigmas = loader.dataset.info.sigmas
+        images = [(meta, oks_nms(poses, sigmas, nms)) for meta, poses in images]
     if predictions is not None:
         predictions.extend(images)
     return measure(images, loader.dataset, metrics)
@@ -173,6 +205,20 @@ class Collector:
                 (replace(parts[0][0], instance=None), joined([poses for _, poses in parts]))
             )
         return sorted(images, key=lambda image: image[0].index)
+
+
+def with_all_images(
+    images: Sequence[tuple[Meta, Poses]], dataset: Dataset
+) -> list[tuple[Meta, Poses]]:
+    """Return the predictions of all images, those without a sample among them: nothing found.
+
+    Args:
+        images: as `Collector.images` gives them.
+        dataset: where they are from.
+    """
+    known = {meta.image_id for meta, _ in images}
+    rest = [meta for meta in dataset.image_metas() if meta.image_id not in known]
+    return [*images, *((meta, nobody(dataset.info)) for meta in rest)]
 
 
 def measure(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dlcreg.errors import DataError
 from dlcreg.solvers.devices import Precision, autocast
-from dlcreg.structures import Batch, Poses
+from dlcreg.structures import Batch, DatasetInfo, Poses
 
 
 def predict_batch(
@@ -95,6 +95,18 @@ def _poses_of(model: nn.Module, images: Tensor, options: Mapping[str, Any]) -> P
             "dlcreg.Poses are wanted."
         )
     return poses
+
+
+def nobody(info: DatasetInfo, rows: int = 0) -> Poses:
+    """Return the poses of an image without animals, B = 1, with so many rows that only pad."""
+    count = info.num_keypoints
+    return Poses(
+        keypoints=torch.full((1, rows, count, 2), torch.nan),
+        scores=torch.zeros(1, rows, count),
+        instance_scores=torch.zeros(1, rows),
+        valid=torch.zeros(1, rows, dtype=torch.bool),
+        unique=None if info.unique is None else nobody(info.unique, min(rows, 1)),
+    )
 
 
 def animals_of(poses: Poses, row: int) -> Poses:

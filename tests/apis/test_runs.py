@@ -14,7 +14,7 @@ from dlcreg import METRICS, build_model
 from dlcreg.apis import evaluate, train
 from dlcreg.contracts import Metric
 from dlcreg.data.labels import read_table, write_table
-from dlcreg.errors import CheckpointError, ConfigError
+from dlcreg.errors import CheckpointError, ConfigError, DataError
 from dlcreg.solvers import checkpoint
 
 
@@ -328,3 +328,47 @@ def test_metrics_are_wired_in_the_final_evaluation_as_in_training(project, tmp_p
     cfg["solver"]["metrics"].append({"type": "Spread"})
     result = train(cfg, work_dir=tmp_path / "run")
     assert written(result)["test"]["spread"] > 0
+
+
+def test_crops_are_measured_with_given_and_with_proposed_boxes(two_animals, tmp_path):
+    crops = {"view": "instance", "transform": [{"type": "CropInstance", "size": (64, 64)}]}
+    settings = config(two_animals)
+    for part in ("train", "test"):
+        settings["data"][part].update(crops)
+    settings["solver"]["metrics"] = [{"type": "PixelError"}, {"type": "CocoOKS"}]
+    run = train(settings, work_dir=tmp_path / "run")
+    assert list(run.metrics) == ["train", "test"]
+    given = json.loads((run.folder / "predictions_test.json").read_text())
+    assert {"image_id", "file_name", "keypoints", "score", "category_id"} == set(given[0])
+
+    boxes = tmp_path / "boxes.json"
+    data = dlcreg.PoseDataset(two_animals, mode="test", split={"train_fraction": 0.5})
+    rows = [
+        {"image_id": r.image_id, "file_name": r.name, "score": 0.5, "bbox": box.tolist()}
+        for r in data.records
+        for box in data.annotations(r.image_id).boxes
+    ]
+    boxes.write_text(json.dumps(rows))
+    result = evaluate(None, run.checkpoint, proposals=boxes)
+    assert list(result.metrics) == ["train", "test", "test_detected"]  # the file has no others
+    assert result.folder != run.folder
+    same = ("mean_error_px", "missed_rate")
+    test, detected = result.metrics["test"], result.metrics["test_detected"]
+    assert [detected[key] for key in same] == pytest.approx(
+        [test[key] for key in same], nan_ok=True
+    )
+    written = json.loads((result.folder / "metrics.json").read_text())
+    assert written["test_detected"]["proposals"] == str(boxes)
+    assert str(boxes) in (result.folder / "provenance.json").read_text()
+    found = json.loads((result.folder / "predictions_test_detected.json").read_text())
+    assert len(found) == len(rows)
+    assert all("bbox" in row and row["score"] <= 0.5 for row in found)
+
+    boxes.write_text(json.dumps(rows[:1]))  # all other animals are missed
+    lost = evaluate(None, run.checkpoint, proposals=boxes).metrics["test_detected"]
+    assert lost["missed_rate"] >= (len(rows) - 1) / len(rows) - 1e-6
+
+    with pytest.raises(DataError, match="sees one animal at a time itself"):
+        evaluate(None, run.checkpoint, proposals=run.checkpoint)
+    with pytest.raises(ConfigError, match="there is no such file"):
+        evaluate(None, run.checkpoint, proposals=tmp_path / "no.json")

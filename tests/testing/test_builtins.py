@@ -133,6 +133,8 @@ PARTS = [
     ("transforms", "Flip", dict(arguments=dict(direction="vertical"))),
     ("transforms", "GenerativeCondition"),
     ("transforms", "HalfBody", dict(arguments=HALVES)),
+    ("transforms", "JitterBox"),
+    ("transforms", "MaskOutsideBox"),
     ("transforms", "Pad", dict(arguments=dict(divisor=64, position="center"))),
     ("transforms", "Resize", dict(arguments=dict(scale=0.6))),
     ("transforms", "Resize", dict(arguments=dict(size=(200, 300)))),
