@@ -13,7 +13,6 @@ import numpy as np
 from dlcreg.contracts import Dataset
 from dlcreg.data.module import DataModule
 from dlcreg.data.proposals import Proposals
-from dlcreg.errors import DataError
 from dlcreg.inference import Predictor
 
 logger = logging.getLogger("dlcreg")
@@ -57,8 +56,8 @@ def detected_parts(
         nothing is left out; so is one in which a model found nothing, and both are told.
 
     Raises:
-        DataError: a file that cannot be read or tells of none of the images, or samples that are
-            no crops.
+        DataError: a file that cannot be read or tells of none of the images, a model that needs
+            proposals itself, or samples that are no crops.
         CheckpointError: the checkpoint cannot be read.
     """
     if source is None:
@@ -66,11 +65,6 @@ def detected_parts(
     found = {}
     if Path(source).suffix == ".pth":
         predictor = Predictor(source, device=device)
-        if predictor.trained.takes_instances:
-            raise DataError(
-                f"evaluation.proposals: the model of {source} sees one animal at a time itself; "
-                "give a detector, or a model that sees whole images"
-            )
         found = {name: _computed(predictor, part, str(source)) for name, part in parts.items()}
     else:
         for name, part in parts.items():

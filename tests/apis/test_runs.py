@@ -368,7 +368,7 @@ def test_crops_are_measured_with_given_and_with_proposed_boxes(two_animals, tmp_
     lost = evaluate(None, run.checkpoint, proposals=boxes).metrics["test_detected"]
     assert lost["missed_rate"] >= (len(rows) - 1) / len(rows) - 1e-6
 
-    with pytest.raises(DataError, match="sees one animal at a time itself"):
+    with pytest.raises(DataError, match="sees one animal at a time, and is to be told where"):
         evaluate(None, run.checkpoint, proposals=run.checkpoint)
     with pytest.raises(ConfigError, match="there is no such file"):
         evaluate(None, run.checkpoint, proposals=tmp_path / "no.json")

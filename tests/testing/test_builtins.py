@@ -168,6 +168,8 @@ EXPECTED = {
         "companions_move_along": "another condition is what it is for"
     },
     "transforms/HalfBody": {"boxes_move_along": "another box is what it is for"},
+    "transforms/JitterBox": {"boxes_move_along": "another box is what it is for"},
+    "transforms/MaskOutsideBox": {"keypoints_move_along": "it hides what is outside the box"},
     "codecs/DarkHeatmap": {
         "round_trip_at_borders": "smoothing with zeros around the map bends the blob near a "
         "border, as in the original"
