@@ -61,7 +61,8 @@ MODEL = dict(
     ),
 )
 
-CONDITIONED = dict(backbone=dict(type="HRNet", width=4), encoder=dict(type="StackedKeypoints"))
+BRANCHES = dict(type="HRNet", width=4, stages=2)
+CONDITIONED = dict(backbone=BRANCHES, encoder=dict(type="StackedKeypoints"))
 SMALL = dict(type="CSPNeXt", deepen_factor=0.1, widen_factor=0.125)
 TOKENS = dict(patch_size=(2, 3), dim=16, depth=(1, 1), num_heads=2, map_width=None)
 
@@ -80,7 +81,7 @@ PARTS = [
     ("backbones", "DLCRNet", dict(arguments=dict(depth=18, engine="pytorch"))),
     ("backbones", "ViT", dict(arguments=dict(dim=16, depth=2, num_heads=2, drop_path=0.2))),
     ("backbones", "PreNet", dict(arguments=dict(CONDITIONED, backbone=SMALL, channels=4))),
-    ("backbones", "CoAM", dict(arguments=dict(CONDITIONED, positions=(0, 3)))),
+    ("backbones", "CoAM", dict(arguments=dict(CONDITIONED, positions=(0, 1)))),
     ("backbones", "CoAM", dict(arguments=dict(CONDITIONED, channel_only=True))),
     ("backbones", "ConcatCondition", dict(arguments=dict(CONDITIONED, channels=8))),
     ("condition_encoders", "StackedKeypoints"),
