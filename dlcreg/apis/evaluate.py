@@ -128,7 +128,7 @@ def evaluate_model(
         checkpoint: where its weights are from.
         folder: where the results go, in the work dir.
     """
-    settings: Evaluation = build_evaluation(tree, **data.info.wiring())
+    settings: Evaluation = build_evaluation(tree, model, **data.info.wiring())
     precision, work_dir = tree.get("solver.precision", "fp32"), folder.parent
     # first, so that an evaluation that is cut short is known for what it is
     measured = measured_things(tree, data, checkpoint, work_dir)

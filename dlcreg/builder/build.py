@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcreg.builder.misfits import tests_missing
 from dlcreg.builder.plan import PARTS, Plan
 from dlcreg.builder.sections import SECTIONS, VALUES
 from dlcreg.config import ConfigTree, load_config
@@ -165,11 +166,12 @@ def build_data(cfg: Config, *, split: Split | None = None) -> Any:
     return plan.data
 
 
-def build_evaluation(cfg: Config, **wired: Any) -> Any:
+def build_evaluation(cfg: Config, model: nn.Module | None = None, **wired: Any) -> Any:
     """Return how a whole config measures a finished model.
 
     Args:
         cfg: the whole config; where ``evaluation`` names no metrics, those of the solver count.
+        model: what is measured, if it is known: it must be able to do what is asked of it.
         **wired: values by parameter name, such as ``num_keypoints``.
 
     Raises:
@@ -184,6 +186,8 @@ def build_evaluation(cfg: Config, **wired: Any) -> Any:
         if tree.get("evaluation.metrics") is None and metrics is not None:
             section["metrics"] = metrics
         plan.data = plan.build("evaluation", wired, section)
+        if plan.data is not None and model is not None:
+            plan.problems += tests_missing(plan.data, dict(model.named_modules()))
     plan.settle()
     return plan.data
 

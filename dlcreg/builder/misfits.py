@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dlcreg.conditioning import takes_condition
 from dlcreg.config import ConfigTree
-from dlcreg.contracts import Backbone, Head
+from dlcreg.contracts import Backbone, Codec, Head
 from dlcreg.errors import Problem
+from dlcreg.solvers.evaluation import Evaluation
 from dlcreg.trace import Traced, conditioned
 
 
@@ -26,6 +27,62 @@ def nothing_to_learn(traced: Traced | None) -> list[Problem]:
         )
         for path, head in heads.items()
         for output in list(head.codec.output_channels(head.num_keypoints or 1))[:1]
+    ]
+
+
+def tests_missing(evaluation: Evaluation, built: Mapping[str, Any]) -> list[Problem]:
+    """Return what an evaluation asks of a model that it cannot do, found else at the first batch.
+
+    Args:
+        evaluation: how the model is to be measured.
+        built: its parts by path.
+    """
+    heads = {path: part for path, part in built.items() if isinstance(part, Head)}
+    completing = [path for path, head in heads.items() if head.completes]
+    finding = [
+        head
+        for path, head in heads.items()
+        if not any(path == other or path.startswith(f"{other}.") for other in completing)
+    ]
+    problems = []
+    if evaluation.scales != (1,):
+        needing = conditioned(built)
+        if needing:
+            problems.append(
+                Problem(
+                    "evaluation.scales",
+                    f"{type(built[needing[0]]).__name__} looks at a condition, which is of one "
+                    "scale. Leave scales out.",
+                )
+            )
+        problems += [
+            Problem(
+                "evaluation.scales",
+                f"{name} has no multi-scale test: it does not say what outputs of a resized image "
+                "tell of the image itself (Codec.resize). Leave scales out, or take another "
+                "codec, such as GaussianHeatmap or DEKROffsets.",
+            )
+            for name in _lacking(finding, "resize", "decode_scales")
+        ]
+    if evaluation.flip_test:
+        problems += [
+            Problem(
+                "evaluation.flip_test",
+                f"{name} has no flip test: it does not say what outputs of a mirrored image tell "
+                "of the image itself (Codec.flip). Leave flip_test out, or take another codec.",
+            )
+            for name in _lacking(heads.values(), "flip")
+        ]
+    return problems
+
+
+def _lacking(heads: Iterable[Head], *methods: str) -> list[str]:
+    """Return the names of the codecs that have none of some methods of the contract."""
+    codecs = dict.fromkeys(type(head.codec) for head in heads)
+    return [
+        codec.__name__
+        for codec in codecs
+        if all(getattr(codec, name) is getattr(Codec, name) for name in methods)
     ]
 
 

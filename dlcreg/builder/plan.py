@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dlcreg.builder.image_size import written_size
-from dlcreg.builder.misfits import conditions_missing, nothing_to_learn
+from dlcreg.builder.misfits import conditions_missing, nothing_to_learn, tests_missing
 from dlcreg.builder.sections import MODEL_TYPE, SECTIONS, check_sections, models
 from dlcreg.builder.stand_ins import INFO, StandInLoader, guesses
 from dlcreg.builder.written import written_parts
@@ -166,7 +166,11 @@ class Plan:
     def _rehearse_evaluation(self, wired: Mapping[str, Any]) -> None:
         """Hold what measures the finished model against the data, where that is known."""
         evaluation = self.build("evaluation", wired)
-        if evaluation is None or self.info is None or not evaluation.metrics:
+        if evaluation is None:
+            return
+        if self.traced is not None:
+            self.problems += tests_missing(evaluation, self.traced.built)
+        if self.info is None or not evaluation.metrics:
             return
         try:
             check_metrics(evaluation.metrics, self.info, "evaluation.metrics")

@@ -13,6 +13,8 @@ from dlcreg.models.codecs.dark import DarkHeatmap
 from dlcreg.models.codecs.gaussian import GaussianHeatmap
 from dlcreg.models.codecs.msra import MSRAHeatmap
 from dlcreg.models.codecs.plateau import PlateauHeatmap
+from dlcreg.models.codecs.simcc import SimCC
+from dlcreg.models.codecs.udp import UDPHeatmap
 
 EXACT = [
     pytest.param(lambda: GaussianHeatmap(), id="gaussian"),
@@ -243,3 +245,21 @@ def test_values_without_sense_are_refused(make, text):
 def test_a_codec_without_a_stride_says_so(label):
     with pytest.raises(ValueError, match="needs a stride"):
         GaussianHeatmap().encode(label(torch.zeros(1, 1, 1, 2)), (64, 64))
+
+
+@pytest.mark.parametrize("make", [*ALL, UDPHeatmap, SimCC])
+def test_maps_without_numbers_are_keypoints_that_were_not_found(make, label, targets_as_outputs):
+    codec = make()
+    codec.stride = codec.stride or 4.0
+    keypoints = torch.tensor([[[[40.0, 40.0], [60.0, 50.0]]]])
+    outputs = targets_as_outputs(codec, label(keypoints), (96, 96))
+    for name, output in outputs.items():
+        broken = output.clone()
+        broken[:, 0] = torch.nan
+        poses = codec.decode({**outputs, name: broken}, (96, 96))
+        assert poses.keypoints[0, 0, 0].isnan().all()
+        assert poses.scores[0, 0, 0] == 0
+        assert poses.keypoints[0, 0, 1].isfinite().all()
+        assert poses.instance_scores.isfinite().all()
+    nothing = codec.decode({n: torch.full_like(o, torch.nan) for n, o in outputs.items()}, (96, 96))
+    assert not nothing.valid.any()

@@ -153,6 +153,27 @@ def test_values_that_make_no_sense_are_refused(options, message):
         DEKROffsets(**options)
 
 
+@pytest.mark.parametrize("options", [{}, {"snap": "peak"}, {"snap": "fit"}, {"rescore": True}])
+@pytest.mark.parametrize("output", ["heatmap", "offset"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_outputs_that_are_no_numbers_are_keypoints_or_animals_that_were_not_found(
+    options, output, value, label, targets_as_outputs
+):
+    square = torch.tensor([[20.0, 20], [60, 20], [60, 60], [20, 60]])
+    codec = DEKROffsets(stride=4, num_keypoints=4, skeleton=[(0, 1), (1, 2)], **options)
+    outputs = targets_as_outputs(codec, label(torch.stack([square, square + 70])[None]), SIZE)
+    nothing = codec.decode({**outputs, output: torch.full_like(outputs[output], value)}, SIZE)
+    assert not nothing.valid.any()
+    partly = outputs[output].clone()
+    partly[:, 1] = value  # offset: of the first keypoint, along y
+    poses = codec.decode({**outputs, output: partly}, SIZE)
+    assert poses.valid.sum() == 2
+    missing = poses.keypoints[poses.valid].isnan().all(dim=-1)
+    assert missing.sum(dim=-1).tolist() == [1, 1]
+    assert ((poses.scores[poses.valid] == 0) == missing).all()
+    assert poses.instance_scores.isfinite().all()
+
+
 def test_a_head_refuses_a_codec_of_other_outputs():
     with pytest.raises(ValueError, match=r"GaussianHeatmap speaks of heatmap; DEKRHead makes"):
         DEKRHead(8, 4, 3, GaussianHeatmap(), {})

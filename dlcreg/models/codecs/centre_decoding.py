@@ -22,7 +22,7 @@ class Candidates(NamedTuple):
     """Poses that centres speak of, before those found more than once are taken away.
 
     Args:
-        cells: keypoints ``(B, P, K, 2)`` as x, y in cells.
+        cells: keypoints ``(B, P, K, 2)`` as x, y in cells; NaN for those that were not found.
         centre: value of the map of centres ``(B, P)``.
         found: bool ``(B, P)``; False for the rows that only pad.
     """
@@ -57,7 +57,7 @@ class Search:
             raise ValueError(f"window must be odd and at least 1 cell, or None, not {self.window}")
 
     def __call__(self, centre: Tensor, offset: Tensor) -> Candidates:
-        """Return the poses of the highest centres.
+        """Return the poses of the highest centres; a cell without a number is none.
 
         Args:
             centre: map ``(B, h, w)`` of centres.
@@ -65,6 +65,7 @@ class Search:
         """
         h, w = centre.shape[1:]
         window = self.window or _window(h, w)
+        centre = torch.where(centre.isfinite(), centre, 0.0)
         value, index = highest(centre[:, None], window, self.candidates)
         value, index = value[:, 0], index[:, 0]
         ways = offset.flatten(2).gather(2, index[:, None].expand(-1, offset.shape[1], -1))
@@ -98,16 +99,22 @@ class Selection:
     def __call__(self, found: Candidates, heat: Tensor) -> Poses:
         """Return the poses that remain, the best first, in cells; scores are not clipped.
 
+        A keypoint that is no number, or lies where the heatmap has none, was not found: NaN, with
+        the score 0.
+
         Args:
             found: the candidates.
             heat: values ``(B, P, K)`` of the heatmaps at their keypoints.
         """
+        there = found.cells.isfinite().all(dim=-1) & heat.isfinite()
+        cells = found.cells.masked_fill(~there[..., None], torch.nan)
+        heat = heat.masked_fill(~there, 0.0)
         count = heat.shape[-1] // 2 if self.nms_keypoints is None else self.nms_keypoints
         quality = heat.mean(dim=-1) if self.nms_order == "heatmap" else found.centre
-        kept = pose_nms(found.cells, quality, found.found, self.nms, count, least=0.5)
-        scores = found.centre[..., None].expand_as(heat)
+        kept = pose_nms(cells, quality, found.found & there.any(dim=-1), self.nms, count, least=0.5)
+        scores = (found.centre[..., None] * there).expand_as(heat)
         scores = scores * heat if self.scores == "combined" else scores
-        return best(Poses(found.cells, scores, scores.mean(dim=-1), kept), self.num_individuals)
+        return best(Poses(cells, scores, scores.mean(dim=-1), kept), self.num_individuals)
 
 
 def best(poses: Poses, most: int | None = None) -> Poses:
@@ -171,9 +178,10 @@ def read_maps(heatmap: Tensor, cells: Tensor) -> Tensor:
 
     Args:
         heatmap: ``(B, K, h, w)``.
-        cells: x, y ``(B, P, K, 2)``.
+        cells: x, y ``(B, P, K, 2)``; the values of those that are no numbers mean nothing.
     """
     h, w = heatmap.shape[-2:]
+    cells = cells.nan_to_num()
     x = cells[..., 0].clamp(0, w - 1).transpose(1, 2)  # (B, K, P)
     y = cells[..., 1].clamp(0, h - 1).transpose(1, 2)
     left, top = x.floor().clamp(max=max(w - 2, 0)), y.floor().clamp(max=max(h - 2, 0))

@@ -330,10 +330,15 @@ def activate(maps: Tensor, activation: str | None, mass: float | Tensor) -> Tens
 
 
 def single_pose(keypoints: Tensor, scores: Tensor) -> Poses:
-    """Return poses of one animal an image, from keypoints ``(B, K, 2)`` and scores ``(B, K)``."""
-    instance_scores = scores.mean(dim=-1, keepdim=True)
-    valid = torch.ones_like(instance_scores, dtype=torch.bool)
-    return Poses(keypoints[:, None], scores[:, None], instance_scores, valid)
+    """Return poses of one animal an image, from keypoints ``(B, K, 2)`` and scores ``(B, K)``.
+
+    A keypoint that is no number, or whose score is none, was not found: NaN, with the score 0.
+    """
+    found = keypoints.isfinite().all(dim=-1) & scores.isfinite()
+    keypoints = keypoints.masked_fill(~found[..., None], torch.nan)
+    scores = scores.masked_fill(~found, 0.0)
+    valid = found.any(dim=-1, keepdim=True)
+    return Poses(keypoints[:, None], scores[:, None], scores.mean(dim=-1, keepdim=True), valid)
 
 
 def channels(num_keypoints: int, locref_std: float | None) -> dict[str, int]:

@@ -21,7 +21,7 @@ def pose_nms(
     `threshold` times the diagonal of the larger of the two. All images at once.
 
     Args:
-        keypoints: ``(B, P, K, 2)``.
+        keypoints: ``(B, P, K, 2)``; NaN for those that were not found, which lie near to none.
         scores: ``(B, P)``.
         found: bool ``(B, P)``; others neither remain nor take anything away.
         threshold: share of the diagonal.
@@ -30,7 +30,11 @@ def pose_nms(
     """
     order = torch.where(found, scores, -torch.inf).argsort(dim=1, descending=True, stable=True)
     sorted_points = keypoints.gather(1, order[..., None, None].expand_as(keypoints))
-    extent = sorted_points.amax(dim=2) - sorted_points.amin(dim=2)
+    missing = sorted_points.isnan()
+    extent = (
+        sorted_points.masked_fill(missing, -torch.inf).amax(dim=2)
+        - sorted_points.masked_fill(missing, torch.inf).amin(dim=2)
+    ).clamp(min=0.0)
     limit = (threshold * extent.norm(dim=-1)).clamp(min=least)  # (B, P)
     apart = (sorted_points[:, :, None] - sorted_points[:, None]).norm(dim=-1)  # (B, P, P, K)
     limit = torch.maximum(limit[:, :, None], limit[:, None])

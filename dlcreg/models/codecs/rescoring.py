@@ -84,6 +84,7 @@ class PoseRescorer(nn.Module):
         """Return what the layers see, ``(..., 3L + K)``: vectors x, y, lengths, scores."""
         a, b = torch.tensor(self.limbs, device=keypoints.device).unbind(-1)
         vectors = keypoints.index_select(-2, a) - keypoints.index_select(-2, b)
+        vectors = torch.where(vectors.isfinite(), vectors, 0.0)  # of limbs that were not found
         lengths = vectors.square().sum(dim=-1).sqrt()
         unit = lengths[..., list(self.torso)].mean(dim=-1, keepdim=True).clamp(min=1)
         shape = [(vectors / unit[..., None]).flatten(-2), lengths / unit, scores]
@@ -159,6 +160,7 @@ def best_oks(keypoints: Tensor, labels: Instances, sigmas: Sequence[float]) -> T
     points = labels.keypoints.to(keypoints).masked_fill(~known[..., None], 0.0)
     squared = (keypoints[:, :, None] - points[:, None]).square().sum(dim=-1)  # (B, P, N, K)
     constants = 2 * (2 * keypoints.new_tensor(sigmas)).square()
+    squared = squared.nan_to_num(nan=torch.inf, posinf=torch.inf)  # far from all: not found
     areas = labels.areas.to(keypoints).clamp(min=1.0)[:, None, :, None]
     close = torch.exp(-squared / (constants * areas)) * known[:, None]
     mean = close.sum(dim=-1) / known.sum(dim=-1).clamp(min=1)[:, None]

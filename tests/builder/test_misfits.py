@@ -1,0 +1,52 @@
+"""What an evaluation asks of a model that the model cannot do."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from dlcreg.builder import check
+
+HEADS = {
+    "SimCC": dict(
+        type="RTMCCHead",
+        codec=dict(type="SimCC"),
+        losses=dict(x=dict(type="MSELoss"), y=dict(type="MSELoss")),
+    ),
+    "GaussianHeatmap": dict(
+        type="HeatmapHead",
+        codec=dict(type="GaussianHeatmap"),
+        losses=dict(heatmap=dict(type="MSELoss")),
+    ),
+}
+
+
+@pytest.fixture
+def told(tmp_path):
+    """The problems that `dlcreg check` tells of a config with a head and an evaluation."""
+
+    def find(codec, **evaluation):
+        path = tmp_path / "config.yaml"
+        config = dict(
+            model=dict(backbone=dict(type="ResNet", depth=18), head=HEADS[codec]),
+            data=dict(train=dict(type="PoseDataset", project="nowhere")),
+            solver=dict(optimizer=dict(type="AdamW"), max_epochs=1),
+            evaluation=evaluation,
+        )
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        found = check(path, open_data=False)
+        return [str(problem) for problem in found if problem.path.startswith("evaluation")]
+
+    return find
+
+
+def test_scales_that_a_codec_cannot_put_together_are_told_with_their_line(told):
+    (problem,) = told("SimCC", flip_test=True, scales=[0.5, 1])
+    assert "config.yaml:" in problem
+    assert "evaluation.scales: SimCC has no multi-scale test" in problem
+    assert "Leave scales out, or take another codec" in problem
+
+
+def test_what_a_codec_can_do_is_no_problem(told):
+    assert told("GaussianHeatmap", flip_test=True, scales=[0.5, 1]) == []
+    assert told("SimCC", scales=[1]) == []
