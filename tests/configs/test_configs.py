@@ -35,8 +35,9 @@ def _first_of_its_kind() -> list[Path]:
     kinds = {}
     for path in CONFIGS:
         data, model = (load_config(path).data[name] for name in ("data", "model"))
+        data = re.sub(r"[\d.]+", "", str(data))
         types = re.findall(r"'type': '(.*?)'", str(model))
-        kinds.setdefault((path.parent, str(data), str(types)), path)
+        kinds.setdefault((path.parent, data, str(types)), path)
     return list(kinds.values())
 
 
