@@ -59,6 +59,8 @@ class Instances(_Movable):
         ids: int64 ``(..., N)``, index of the individual in the project; -1 where unknown.
         unique: the unique body parts, which an image has once whatever the number of animals:
             labels with N = 1 and K axis of their own; None for data that has none.
+        crowds: float32 ``(C, 4)``, boxes of an original image within which there are animals that
+            nobody told apart: what is found there is no mistake. None for none, and in batches.
     """
 
     keypoints: Any
@@ -68,6 +70,7 @@ class Instances(_Movable):
     valid: Any
     ids: Any
     unique: Instances | None = None
+    crowds: Any = None
 
     def __len__(self) -> int:
         return int(self.valid.shape[-1])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcreg.data.coco_check import check_animal, check_entries
+from dlcreg.data.coco_check import check_animal, check_box, check_box_inside, check_entries
 from dlcreg.data.labels import forward_slashes
 from dlcreg.data.records import Record
 from dlcreg.errors import DataError
@@ -78,7 +78,8 @@ def read_coco(
 ) -> CocoFile:
     """Return the labelled images of a COCO keypoint file.
 
-    Crowds and animals without a labelled keypoint are left out.
+    Animals without a labelled keypoint are left out. So are crowds, but for their boxes. An animal
+    whose box is missing or has no area is to be given one that is made of its keypoints.
 
     Args:
         path: the JSON file.
@@ -103,6 +104,7 @@ def read_coco(
     names = tuple(next(iter(chosen.values()))["keypoints"])
     unique_names = tuple(name for c in list(apart.values())[:1] for name in c["keypoints"])
     animals = _labelled(path, content, chosen, len(names))
+    crowds = _crowds(path, content, chosen)
     unique = _labelled(path, content, apart, len(unique_names))
     twice = next((image for image, found in unique.items() if len(found) > 1), None)
     if twice is not None:
@@ -110,7 +112,10 @@ def read_coco(
     shown = [image for image in content["images"] if image["id"] in {*animals, *unique}]
     root = _image_root(path, image_root, shown)
     records = tuple(
-        _record(root, image, animals.get(image["id"], []), len(names)) for image in shown
+        _record(
+            *(root, image, animals.get(image["id"], []), crowds.get(image["id"], []), len(names))
+        )
+        for image in shown
     )
     if unique_names:
         records = tuple(
@@ -163,10 +168,26 @@ def _labelled(
             check_animal(path, annotation, count)
             if any(annotation["keypoints"][2::3]):
                 found.setdefault(annotation["image_id"], []).append(annotation)
-    known = {image["id"] for image in content["images"]}
-    stray = sorted(set(found) - known, key=str)
+    known = {image["id"]: image for image in content["images"]}
+    stray = sorted(set(found) - set(known), key=str)
     if stray:
         raise DataError(f"{path}: an annotation is for image_id {stray[0]}, which does not exist")
+    for image_id, group in found.items():
+        for annotation in group:
+            check_box_inside(path, annotation, known[image_id])
+    return found
+
+
+def _crowds(
+    path: Path, content: dict[str, Any], categories: dict[int, dict]
+) -> dict[int, list[dict]]:
+    """Return the annotations of crowds that say where these are, by image."""
+    found: dict[int, list[dict]] = {}
+    for annotation in content["annotations"]:
+        crowd = annotation.get("iscrowd") and annotation["category_id"] in categories
+        if crowd and annotation.get("bbox"):
+            check_box(path, annotation)
+            found.setdefault(annotation["image_id"], []).append(annotation)
     return found
 
 
@@ -224,10 +245,8 @@ def _image_root(path: Path, given: str | Path | None, images: list[dict]) -> Pat
     )
 
 
-def _record(root: Path, image: dict, animals: list[dict], count: int) -> Record:
+def _record(root: Path, image: dict, animals: list[dict], crowds: list[dict], count: int) -> Record:
     keypoints, visibility = _points(animals, count)
-    boxes = np.array([a.get("bbox") or [0] * 4 for a in animals], np.float32).reshape(-1, 4)
-    has_boxes = bool((boxes[:, 2:] > 0).all())
     areas = np.array([a.get("area") or 0 for a in animals], np.float32)
     name = forward_slashes(image["file_name"])
     has_size = image.get("height") and image.get("width")
@@ -238,10 +257,17 @@ def _record(root: Path, image: dict, animals: list[dict], count: int) -> Record:
         keypoints=keypoints,
         visibility=visibility,
         ids=np.array([(a.get("track_id") or 0) - 1 for a in animals], np.int64),
-        boxes=boxes if has_boxes else None,
-        areas=areas if (areas > 0).all() else None,
+        boxes=_boxes(animals),
+        areas=np.where(areas > 0, areas, np.nan),
         size=(int(image["height"]), int(image["width"])) if has_size else None,
+        crowds=_boxes(crowds) if crowds else None,
     )
+
+
+def _boxes(annotations: list[dict]) -> np.ndarray:
+    """Return boxes ``(N, 4)``; NaN for those that are missing or have no area."""
+    boxes = np.array([a.get("bbox") or [0] * 4 for a in annotations], np.float32).reshape(-1, 4)
+    return np.where((boxes[:, 2:] > 0).all(axis=1, keepdims=True), boxes, np.nan)
 
 
 def _points(annotations: list[dict], count: int) -> tuple[np.ndarray, np.ndarray]:

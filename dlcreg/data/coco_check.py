@@ -70,13 +70,53 @@ def check_animal(path: Path, annotation: dict[str, Any], count: int) -> None:
             f"{where}: a keypoint has visibility {wrong[0]:g}; "
             "0 (not labelled), 1 (occluded) and 2 (visible) are known"
         )
-    box = annotation.get("bbox")
-    if box and numbers(box, f"{where}: bbox").shape != (4,):
-        raise DataError(f"{where}: bbox must be x, y, width and height, not {box!r}")
+    check_box(path, annotation)
     for key in ("area", "track_id"):
         value = annotation.get(key)
         if value and numbers(value, f"{where}: {key}").shape != ():
             raise DataError(f"{where}: {key} must be one number, not {value!r}")
+
+
+def check_box(path: Path, annotation: dict[str, Any]) -> None:
+    """Refuse a box that is none; one without an area passes, as one that is missing.
+
+    Args:
+        path: of the file, for messages.
+        annotation: of an animal or of a crowd.
+
+    Raises:
+        DataError: the text names the annotation and its image.
+    """
+    box = annotation.get("bbox")
+    if not box:
+        return
+    where = f"{path}: annotation {annotation.get('id')}"
+    values = numbers(box, f"{where}: bbox")
+    if values.shape != (4,):
+        raise DataError(f"{where}: bbox must be x, y, width and height, not {box!r}")
+    if not np.isfinite(values).all() or (values[2:] < 0).any():
+        raise DataError(
+            f"{where} of image {annotation['image_id']}: bbox {box!r} has a side that is negative "
+            "or no number; correct it, or leave it out to have one made of the keypoints"
+        )
+
+
+def check_box_inside(path: Path, annotation: dict[str, Any], image: dict[str, Any]) -> None:
+    """Refuse a box of which nothing lies in its image, where the file says how large that is.
+
+    Raises:
+        DataError: the text names the annotation and its image.
+    """
+    if not annotation.get("bbox") or not image.get("height") or not image.get("width"):
+        return
+    x, y, width, height = annotation["bbox"]
+    within = x < image["width"] and y < image["height"] and x + width > 0 and y + height > 0
+    if width > 0 and height > 0 and not within:
+        raise DataError(
+            f"{path}: annotation {annotation.get('id')} of image {image['id']}: bbox "
+            f"{annotation['bbox']!r} lies outside the image of {image['width']} x "
+            f"{image['height']} pixels; correct it, or leave it out"
+        )
 
 
 def numbers(value: Any, what: str) -> np.ndarray:

@@ -26,8 +26,10 @@ class Record:
         keypoints: float32 ``(N, K, 2)``; rows are animals.
         visibility: uint8 ``(N, K)``.
         ids: int64 ``(N,)``.
-        boxes: float32 ``(N, 4)``, or None: made of the keypoints.
-        areas: float32 ``(N,)``, or None: of the keypoints' extent.
+        boxes: float32 ``(N, 4)``, NaN for an animal whose box is to be made of its keypoints; None:
+            all are.
+        areas: float32 ``(N,)``, NaN for that of the keypoints' extent; None: all are.
+        crowds: float32 ``(C, 4)``, boxes of animals that nobody told apart; None: none.
         size: height and width that the image was labelled at; None: not known.
         unique_keypoints: float32 ``(U, 2)``, the unique body parts; None where the data has none.
         unique_visibility: uint8 ``(U,)``, likewise.
@@ -44,6 +46,7 @@ class Record:
     size: tuple[int, int] | None = None
     unique_keypoints: np.ndarray | None = None
     unique_visibility: np.ndarray | None = None
+    crowds: np.ndarray | None = None
 
 
 def check_size(record: Record, size: tuple[int, int]) -> None:
@@ -61,11 +64,12 @@ def finished(record: Record, size: tuple[int, int], margin: float) -> Instances:
     visible = inside(record.keypoints, size) & (record.visibility > 0)
     keypoints = np.where(visible[..., None], record.keypoints, 0).astype(np.float32)
     tight = tight_boxes(keypoints, visible)
-    boxes, areas = record.boxes, record.areas
-    if boxes is None:
-        boxes = grown_boxes(tight, margin, size)
-    if areas is None:  # one keypoint alone has an area too
-        areas = np.prod(np.maximum(tight[:, 2:], 1), axis=1)
+    boxes = grown_boxes(tight, margin, size)
+    if record.boxes is not None:
+        boxes = np.where(np.isfinite(record.boxes), _within(record, size), boxes)
+    areas = np.prod(np.maximum(tight[:, 2:], 1), axis=1)  # one keypoint alone has an area too
+    if record.areas is not None:
+        areas = np.where(np.isfinite(record.areas), record.areas, areas)
     return Instances(
         keypoints=keypoints,
         visibility=np.where(visible, record.visibility, 0).astype(np.uint8),
@@ -73,7 +77,22 @@ def finished(record: Record, size: tuple[int, int], margin: float) -> Instances:
         areas=areas.astype(np.float32),
         valid=np.ones(len(keypoints), bool),
         ids=record.ids,
+        crowds=record.crowds,
     )
+
+
+def _within(record: Record, size: Size) -> np.ndarray:
+    """Return the boxes of a record cut at the border of the image."""
+    assert record.boxes is not None
+    boxes = grown_boxes(record.boxes, 0.0, size)
+    outside = np.isfinite(record.boxes).all(axis=1) & (boxes[:, 2:] <= 0).any(axis=1)
+    if outside.any():
+        box = ", ".join(f"{value:g}" for value in record.boxes[outside][0])
+        raise DataError(
+            f"{record.path}: the box ({box}) lies outside the image of {size[1]} x {size[0]} "
+            "pixels; correct it, or leave it out to have one made of the keypoints"
+        )
+    return boxes
 
 
 def of_unique(record: Record) -> Record:
@@ -87,6 +106,7 @@ def of_unique(record: Record) -> Record:
         ids=np.array([-1], np.int64),
         boxes=None,
         areas=None,
+        crowds=None,
     )
 
 
@@ -119,6 +139,7 @@ def rows_of(instances: Instances, rows: Any) -> Instances:
         valid=instances.valid[rows],
         ids=instances.ids[rows],
         unique=None if unique is None else rows_of(unique, np.arange(len(unique))),
+        crowds=instances.crowds,
     )
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from dlcreg.data.batching import collate
 from dlcreg.data.dataset import CocoDataset, PoseDataset
 from dlcreg.data.transforms.geometric import CropInstance
 from dlcreg.errors import DataError
+from dlcreg.solvers.metrics.matching import match
+from dlcreg.solvers.metrics.oks import CocoOKS
+from dlcreg.structures import Meta, Poses
 
 
 @pytest.fixture
@@ -134,6 +139,82 @@ def test_animals_without_a_box_get_one_and_crowds_are_left_out(tmp_path, demo):
     assert labels.boxes.tolist() == [[15, 25, 30, 40]]
     assert labels.areas.tolist() == [600]
     assert labels.visibility.tolist() == [[2, 1]]
+
+
+def herd_file(tmp_path, demo, *animals, **image):
+    """Write a file of one image whose animals have the given values beside their keypoints."""
+    content = minimal(["a", "b"], demo.images[0])
+    content["images"][0].update(image)
+    base = {"image_id": 1, "category_id": 1, "keypoints": [20, 30, 2, 40, 60, 1]}
+    content["annotations"] = [{**base, "id": i, **one} for i, one in enumerate(animals, start=1)]
+    path = tmp_path / "herd.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_box_is_made_only_for_the_animal_that_has_none(tmp_path, demo):
+    path = herd_file(
+        *(tmp_path, demo),
+        {"bbox": [1, 2, 50, 70], "area": 99},
+        {},
+        {"bbox": [20, 30, 0, 9], "area": 0},
+    )
+    labels = CocoDataset(path, demo.root, box_margin=5).annotations(1)
+    assert labels.boxes.tolist() == [[1, 2, 50, 70], [15, 25, 30, 40], [15, 25, 30, 40]]
+    assert labels.areas.tolist() == [99, 600, 600]
+
+
+def test_a_box_is_cut_at_the_border_of_its_image(tmp_path, demo):
+    path = herd_file(tmp_path, demo, {"bbox": [-10, -5, 50, 70]}, {"bbox": [100, 80, 90, 90]})
+    labels = CocoDataset(path, demo.root).annotations(1)
+    assert labels.boxes.tolist() == [[0, 0, 40, 65], [100, 80, 28, 16]]
+
+
+@pytest.mark.parametrize("size", [{}, {"width": 128, "height": 96}])
+def test_a_box_outside_its_image_is_refused(tmp_path, demo, size):
+    path = herd_file(tmp_path, demo, {}, {"bbox": [130, 10, 20, 20]}, **size)
+    with pytest.raises(DataError, match="lies outside the image of 128 x 96 pixels") as caught:
+        CocoDataset(path, demo.root).annotations(1)
+    if size:
+        assert f"{path}: annotation 2 of image 1: bbox [130, 10, 20, 20]" in str(caught.value)
+
+
+@pytest.mark.parametrize("box", [[1, 2, -3, 4], [1, 2, 3, float("nan")]])
+@pytest.mark.parametrize("crowd", [0, 1])
+def test_a_box_of_sides_that_are_none_is_refused(tmp_path, demo, box, crowd):
+    path = herd_file(tmp_path, demo, {}, {"bbox": box, "iscrowd": crowd})
+    with pytest.raises(DataError, match=r"annotation 2 of image 1: bbox .* has a side that is neg"):
+        CocoDataset(path, demo.root)
+
+
+def test_animals_without_keypoints_are_left_out_whatever_their_box(tmp_path, demo):
+    bare = {"bbox": [1, 2, 30, 40], "keypoints": [0] * 6}
+    path = herd_file(tmp_path, demo, {}, bare, {"bbox": [1, 2, 30, 40], "keypoints": []})
+    assert len(CocoDataset(path, demo.root)[0].instances) == 1
+    assert len(CocoDataset(path, demo.root, view="instance")) == 1
+
+
+def test_what_is_found_in_a_crowd_is_no_mistake(tmp_path, demo):
+    crowd = {"iscrowd": 1, "bbox": [60, 40, 40, 30], "keypoints": [0] * 6}
+    path = herd_file(tmp_path, demo, {"area": 900}, crowd)
+    data = CocoDataset(path, demo.root)
+    labels = data.annotations(1)
+    assert len(labels) == len(data[0].instances) == 1
+    assert labels.crowds.tolist() == [[60, 40, 40, 30]]
+    keypoints = torch.tensor([[[[70.0, 50], [80, 60]], [[20, 30], [40, 60]], [[5, 90], [9, 95]]]])
+    scores = torch.tensor([[0.9, 0.8, 0.1]])
+    valid = torch.ones(1, 3, dtype=torch.bool)
+    poses = Poses(keypoints, scores[..., None].expand(1, 3, 2), scores, valid)
+    meta, metric = Meta(1, data.images[0], (96, 128)), CocoOKS()
+    found = {}
+    for name, seen in (("crowd", labels), ("none", replace(labels, crowds=None))):
+        metric.reset(data.info)
+        metric.update(poses, seen, meta)
+        found[name] = metric.compute()["oks_ap"]
+        found[name + " false"] = match(poses, seen)[2]
+    assert found["crowd"] == pytest.approx(1)
+    assert found["none"] == pytest.approx(0.5)
+    assert (found["crowd false"], found["none false"]) == (1, 2)
 
 
 def broken(change):

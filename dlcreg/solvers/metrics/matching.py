@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dlcreg.similarity import object_similarity
@@ -30,9 +32,9 @@ def match(
 
     Returns:
         Pairs of indices (prediction, label), the number of labelled animals that no prediction
-        took, and the number of predictions that took none.
+        took, and the number of predictions that took none and lie in no crowd.
     """
-    valid = np.flatnonzero(poses.valid[0].numpy())
+    valid = np.flatnonzero(poses.valid[0].numpy()).tolist()
     labelled = (np.asarray(instances.visibility) > 0) & np.asarray(instances.valid, bool)[:, None]
     animals = np.flatnonzero(labelled.any(-1))
     scores = poses.scores[0].numpy()
@@ -41,7 +43,7 @@ def match(
         pairs = [(int(p), int(n)) for p, n in zip(order[:1], animals, strict=False)]
         return pairs, len(animals) - len(pairs), 0
     if not len(animals) or not len(order):
-        return [], len(animals), len(order)
+        return [], len(animals), len(_not_in_crowds(poses, order, instances))
     keypoints = np.asarray(instances.keypoints)[animals]
     areas = _matching_areas(keypoints, labelled[animals], np.asarray(instances.areas)[animals])
     similarity = object_similarity(
@@ -58,7 +60,20 @@ def match(
         if candidates[best] > MIN_SIMILARITY:
             free[best] = False
             pairs.append((int(prediction), int(animals[best])))
-    return pairs, int(free.sum()), len(order) - len(pairs)
+    taken = {prediction for prediction, _ in pairs}
+    rest = [prediction for prediction in order if prediction not in taken]
+    return pairs, int(free.sum()), len(_not_in_crowds(poses, rest, instances))
+
+
+def _not_in_crowds(poses: Poses, rows: Sequence[int], instances: Instances) -> list[int]:
+    """Return the predictions of which no crowd holds half of the keypoints that were found."""
+    if instances.crowds is None or not len(rows):
+        return list(rows)
+    boxes = np.asarray(instances.crowds)[:, None, None]  # (C, 1, 1, 4)
+    points = poses.keypoints[0, list(rows)].numpy()  # (P, K, 2)
+    held = ((points >= boxes[..., :2]) & (points <= boxes[..., :2] + boxes[..., 2:])).all(-1)
+    share = held.sum(-1) / np.maximum(np.isfinite(points).all(-1).sum(-1), 1)  # (C, P)
+    return [row for row, most in zip(rows, share.max(axis=0), strict=True) if most < 0.5]
 
 
 def tight_areas(keypoints: np.ndarray, labelled: np.ndarray) -> np.ndarray:

@@ -90,6 +90,8 @@ class CocoOKS(Metric):
         animals = np.flatnonzero(np.asarray(instances.valid, bool) & labelled.any(-1))
         for animal in map(int, animals):
             self._labels.append(self._label(instances, animal, labelled[animal], image_id))
+        for box in () if instances.crowds is None else np.asarray(instances.crowds, np.float64):
+            self._labels.append(self._crowd(box, image_id))
         for row in np.flatnonzero(poses.valid[0].numpy()):
             points = poses.keypoints[0, row].numpy().astype(np.float64)
             points = np.where(np.isfinite(points).all(-1, keepdims=True), points, FAR_AWAY)
@@ -123,6 +125,19 @@ class CocoOKS(Metric):
             "area": area if area > 0 else tight,
             "bbox": [float(value) for value in instances.boxes[animal]],
             "iscrowd": 0,
+        }
+
+    def _crowd(self, box: np.ndarray, image_id: int) -> dict[str, Any]:
+        """Return the label of a crowd: pycocotools counts nothing that was found near its box."""
+        return {
+            "id": len(self._labels) + 1,
+            "image_id": image_id,
+            "category_id": 1,
+            "keypoints": [0.0] * 3 * len(self._sigmas),
+            "num_keypoints": 0,
+            "area": float(box[2] * box[3]),
+            "bbox": box.tolist(),
+            "iscrowd": 1,
         }
 
     def compute(self) -> dict[str, Any]:
