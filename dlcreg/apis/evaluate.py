@@ -157,7 +157,9 @@ def evaluate_model(
         write_predictions(folder, name, dataset, found)
         proposed = dataset.proposed_poses() if isinstance(dataset, HasProposedPoses) else None
         if proposed is not None:
-            metrics[f"{name}_proposals"] = measure(proposed, dataset, settings.metrics or [])
+            metrics[f"{name.removesuffix(DETECTED)}_proposals"] = measure(
+                proposed, dataset, settings.metrics or []
+            )
     write_metrics(folder, {part: _tabled(values) for part, values in metrics.items()})
     write_keypoint_table(folder, metrics)
     pictures = _curves(work_dir)

@@ -39,7 +39,8 @@ class Evaluation:
         flip_test: average the outputs with those of the mirrored image.
         scales: see each image at these scales, one of them 1, and put together what is found.
         refinements: how often a conditioned model is given the poses that it found as its next
-            condition, in the same crops (Zhou et al., 2023).
+            condition, in the same crops (Zhou et al., 2023). Crops move along where the predictions
+            that were written are the next `proposals`.
         pcutoff: likelihood below which a keypoint counts as not found, for pictures and tables.
         pictures: number of the best and of the worst frames to draw.
         proposals: for models of instance crops: what another model found, a JSON file of COCO

@@ -64,5 +64,8 @@ def test_what_was_proposed_is_measured_beside_what_was_made_of_it(config, tmp_pa
         result.checkpoint,
         work_dir=tmp_path / "plain",
         options=["data.test.proposals=None", "evaluation.refinements=0"],
+        proposals=config["data"]["test"]["proposals"],
     )
-    assert "test_proposals" not in plain.metrics
+    parts = {"test", "test_detected", "test_proposals"}
+    assert parts <= set(plain.metrics)
+    assert plain.metrics["test_proposals"]["mean_error_px"] == pytest.approx(0, abs=1e-3)
