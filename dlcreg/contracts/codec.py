@@ -36,6 +36,11 @@ class Codec(ABC):
     """What `decode` applies to its first output: ``none``, ``sigmoid`` or ``softmax`` over the map.
     None: the head sets it to what the loss of that output implies."""
 
+    mirrored_shift: int = 0
+    """Pixels by which images are moved to the left once they are mirrored, for `flip`: with cells
+    that do not mirror onto themselves, they may then. The columns that become free at the right
+    stay as they were."""
+
     calibrates: bool = False
     """Whether `calibrate` is to be called at the end of a training."""
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from dlcreg.conditioning import needs_condition, takes_condition
 from dlcreg.contracts import Backbone, Head, MirrorsCondition, Neck, Size
 from dlcreg.flipping import flip_index
+from dlcreg.models.codecs.mirroring import mirror_images
 from dlcreg.registry import MODELS
 from dlcreg.structures import Instances, Poses
 
@@ -266,28 +267,34 @@ class PoseModel(nn.Module):
         self, images: Tensor, condition: Tensor | None
     ) -> dict[str, dict[str, Tensor]]:
         """Return outputs by head and name: the mean of the images' and the mirrored images'."""
+        shifts = sorted({head.codec.mirrored_shift for head in self.heads.values()})
         if condition is not None:
-            condition = torch.cat([condition, self._mirrored_condition(condition, images)])
-        features = self.features(torch.cat([images, images.flip(-1)]), condition)
+            mirrored = [self._mirrored_condition(condition, images, shift) for shift in shifts]
+            condition = torch.cat([condition, *mirrored])
+        batch = torch.cat([images, *(mirror_images(images, shift) for shift in shifts)])
+        features = self.features(batch, condition)
         count = len(images)
         outputs = {}
         for name, head in self.heads.items():
-            both = {key: value.float() for key, value in head(features).items()}
-            plain = {key: value[:count] for key, value in both.items()}
-            mirrored = {key: value[count:] for key, value in both.items()}
+            every = {key: value.float() for key, value in head(features).items()}
+            plain = {key: value[:count] for key, value in every.items()}
+            start = (1 + shifts.index(head.codec.mirrored_shift)) * count
+            mirrored = {key: value[start : start + count] for key, value in every.items()}
             mirrored = head.codec.flip(mirrored, self._flip_index(head, images.device))
             outputs[name] = {key: (plain[key] + mirrored[key]) / 2 for key in plain}
         return outputs
 
-    def _mirrored_condition(self, condition: Tensor, images: Tensor) -> Tensor:
+    def _mirrored_condition(self, condition: Tensor, images: Tensor, shift: int) -> Tensor:
         if condition.dim() == 4:
             if not isinstance(self.backbone, MirrorsCondition):
-                return condition.flip(-1)
+                return mirror_images(condition, shift)
             count = self.num_keypoints or condition.shape[1]
-            return self.backbone.mirror_condition(condition, self._twins(count, images.device))
+            twins = self._twins(count, images.device)
+            back = self.backbone.mirror_condition(condition, twins)
+            return mirror_images(back.flip(-1), shift)
         index = self._twins(condition.shape[1], condition.device)
         mirrored = condition.index_select(1, index).clone()
-        mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
+        mirrored[..., 0] = images.shape[-1] - 1 - shift - mirrored[..., 0]
         return mirrored
 
     def _check_heads(self) -> None:

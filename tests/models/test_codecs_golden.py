@@ -11,6 +11,7 @@ from dlcreg.data.transforms.geometric import CropInstance
 from dlcreg.models.codecs.dark import DarkHeatmap
 from dlcreg.models.codecs.gaussian import GaussianHeatmap
 from dlcreg.models.codecs.maps import find_peaks, peak_centres
+from dlcreg.models.codecs.mirroring import mirror
 from dlcreg.models.codecs.msra import MSRAHeatmap
 from dlcreg.models.codecs.plateau import PlateauHeatmap
 from dlcreg.models.codecs.udp import UDPHeatmap
@@ -55,6 +56,15 @@ def test_msra_flips_with_hrnet_s_shift(arrays):
     maps = {"heatmap": torch.tensor(file["in/heatmaps"])}
     flipped = MSRAHeatmap(stride=4).flip(maps, torch.tensor(TWINS))["heatmap"]
     assert distance(flipped, file["out/flip_back_shifted"]) == 0
+
+
+def test_highest_cells_and_mirrored_maps_are_hrnet_s(arrays):
+    file = arrays("codec_hrnet")
+    maps = torch.tensor(file["in/heatmaps"])
+    peaks = find_peaks(maps)
+    cells = peak_centres(peaks, torch.float32) * (peaks.value > 0)[..., None]
+    assert distance(cells, file["out/argmax"]) == 0
+    assert distance(mirror(maps, torch.tensor(TWINS)), file["out/flip_back"]) == 0
 
 
 @pytest.mark.parametrize(("name", "size", "sigma"), SIZES)

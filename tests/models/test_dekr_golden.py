@@ -10,6 +10,7 @@ import torch
 
 from dlcreg.models.codecs.centre_decoding import Search, read_maps
 from dlcreg.models.codecs.dekr import DEKROffsets
+from dlcreg.models.codecs.mirroring import mirror_images
 from dlcreg.models.codecs.rescoring import PoseRescorer
 from dlcreg.models.codecs.resizing import at_grid
 from dlcreg.solvers.losses.huber import HuberLoss
@@ -125,6 +126,14 @@ def test_the_flip_test_is_dekr_s(arrays, averaged):
     assert distance(poses, file["out/flip_posemap"]) < 1e-5
 
 
+def test_mirrored_images_are_moved_as_dekr_moves_them(arrays):
+    file = arrays("codec_dekr")
+    moved = mirror_images(torch.tensor(file["in/image"]), original().mirrored_shift)
+    assert distance(moved[..., -8:], file["out/flip_image_last8cols"]) == 0
+    plain = DEKROffsets(anchor="corner", stride=4)
+    assert plain.mirrored_shift == 0
+
+
 def test_heatmaps_are_read_between_cells_as_dekr_upsamples_them(arrays, averaged):
     y, x = torch.meshgrid(torch.arange(256.0), torch.arange(256.0), indexing="ij")
     cells = torch.stack([x, y], dim=-1).flatten(0, 1)[None, :, None].expand(1, -1, 17, 2) / 4
@@ -158,6 +167,7 @@ def test_poses_are_dekr_s(arrays, averaged):
         assert apart[ours] < 1e-4
         assert (poses.scores[0, ours] - score).abs().max() < 1e-6
         assert (poses.instance_scores[0, ours] - score.mean()).abs() < 1e-6
+    assert distance(theirs[..., 2].mean(dim=-1), file["out/scores"]) < 1e-6
 
 
 def test_keypoints_are_snapped_to_heatmaps_as_dekr_does(arrays, averaged):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dlcreg.models.codecs.paf import PartAffinityFields
+from dlcreg.models.codecs.paf_detection import blurred
 from dlcreg.solvers.losses.bce import BCELoss
 from dlcreg.solvers.losses.huber import HuberLoss
 from dlcreg.solvers.losses.mse import MSELoss
@@ -105,6 +106,16 @@ def test_detections_and_affinities_are_deeplabcut_s(file, outputs):
         for edge, (a, b) in enumerate(ours.edges):
             mine = affinities[image, edge][np.ix_(order[a], order[b])]
             assert distance(mine, file[f"out/affinity_b{image}_e{edge}"]) < 1e-6
+            cells = [found.cells[image, k][order[k]].float() for k in (a, b)]
+            lengths = torch.cdist(*cells).round(decimals=3)
+            assert distance(lengths, file[f"out/distance_b{image}_e{edge}"]) < 1e-5
+
+
+def test_maps_are_smoothed_by_deeplabcut_s_kernel(file):
+    dot = torch.zeros(1, 1, 21, 21)
+    dot[..., 10, 10] = 1
+    smooth = blurred(dot, sigma=1.0)[0, 0, 5:16, 5:16]
+    assert distance(smooth, file["out/gaussian_kernel_11_sigma1"]) < 1e-7
 
 
 @pytest.mark.parametrize(("name", "edges"), [("", slice(None)), ("_chain", CHAIN)])

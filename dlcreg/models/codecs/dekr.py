@@ -82,9 +82,9 @@ class DEKROffsets(Codec, nn.Module):
         skeleton: edges of the data's skeleton.
         num_individuals: at most so many animals in an image, the best; None for all.
         anchor: where the cells lie, see above.
-        shift_mirrored: `flip` is given the outputs of images that were moved left by
-            ``stride - 1 - 2 * offset`` pixels after mirroring, so that their cells lie on those of
-            the image, as the original moves them by 3. Otherwise the offsets are corrected.
+        shift_mirrored: mirrored images are moved left by ``stride - 1 - 2 * offset`` pixels, so
+            that their cells lie on those of the image, as the original moves them by 3. Otherwise
+            the offsets are corrected.
         activation: applied to the heatmaps before decoding; None: what their loss implies.
         stride: pixels for each cell; None: the head says it.
 
@@ -160,6 +160,11 @@ class DEKROffsets(Codec, nn.Module):
         self.anchor: Anchor = anchor
         self.shift_mirrored = shift_mirrored
         self.activation = activation
+
+    @property
+    def mirrored_shift(self) -> int:  # type: ignore[override]
+        """Pixels by which images are moved once they are mirrored, see `shift_mirrored`."""
+        return round(self._known_stride() - 1 - 2 * self._offset()) * self.shift_mirrored
 
     def output_channels(self, num_keypoints: int) -> dict[str, int]:
         """Return K + 1 channels of heatmap, the centre last, and 2K of offset."""

@@ -8,6 +8,19 @@ import torch
 from torch import Tensor
 
 
+def mirror_images(images: Tensor, shift: int = 0) -> Tensor:
+    """Return images ``(..., w)`` mirrored, then moved to the left.
+
+    Args:
+        images: the last axis runs from left to right.
+        shift: pixels to the left; the last columns, which become free, stay as they were.
+    """
+    mirrored = images.flip(-1)
+    if not shift:
+        return mirrored
+    return torch.cat([mirrored[..., shift:], mirrored[..., -shift:]], dim=-1)
+
+
 def mirror(maps: Tensor, flip_index: Tensor, shift: int = 0) -> Tensor:
     """Return maps ``(B, K, h, w)``, or rows ``(B, K, w)``, of a mirrored image as of the image.
 
