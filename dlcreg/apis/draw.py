@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from dlcreg.inference import load_trained
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import choose_device
 from dlcreg.structures import DatasetInfo, Meta, Sample
+
+logger = logging.getLogger("dlcreg")
 
 _SHOWN = 6  # keypoints where nobody says which
 
@@ -94,10 +97,15 @@ def _sample(
 ) -> Sample:
     """Return an image as the model is shown it in a test."""
     height, width = pixels.shape[:2]
+    part = next((p for p in reversed(PARTS) if tree.get(f"data.{p}") is not None), "train")
+    if box is None and tree.get(f"data.{part}.view") == "instance":
+        logger.warning(
+            "this model sees one animal at a time, cut out by its box: it is shown the whole image "
+            "as if that were one. Give --box X Y WIDTH HEIGHT"
+        )
     if box is not None and not (len(box) == 4 and box[2] > 0 and box[3] > 0):
         raise DataError(f"a box is x, y, width, height with sides above 0, not {tuple(box)}")
     where = Meta(0, name, (height, width))
     sample = unlabelled(pixels, where, info.num_keypoints, box or (0, 0, width, height))
-    part = next((p for p in reversed(PARTS) if tree.get(f"data.{p}") is not None), "train")
     pipeline = as_pipeline(tree.get(f"data.{part}.transform"), info)
     return prepared(sample, pipeline, np.random.default_rng(0), name)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
+from torch import nn
+
 from dlcreg.conditioning import takes_condition
 from dlcreg.config import ConfigTree
-from dlcreg.contracts import Backbone, Codec, Head
+from dlcreg.contracts import Backbone, Codec, Head, Size
 from dlcreg.errors import Problem
 from dlcreg.solvers.evaluation import Evaluation
 from dlcreg.trace import Traced, conditioned
@@ -73,6 +77,42 @@ def tests_missing(evaluation: Evaluation, built: Mapping[str, Any]) -> list[Prob
             )
             for name in _lacking(heads.values(), "flip")
         ]
+    return problems
+
+
+def sizes_refused(traced: Traced, size: Size, sizes: Mapping[str, Size]) -> list[Problem]:
+    """Return the data sets whose images a part that is made for one size does not take.
+
+    Args:
+        traced: the model, as it was tried on images of `size`.
+        size: height and width that its parts were told of.
+        sizes: those of the images of each data set.
+    """
+    made_for_one = [
+        (path, part)
+        for path, part in traced.built.items()
+        if isinstance(part, nn.Module) and "input_size" in inspect.signature(type(part)).parameters
+    ]
+    if traced.model is None or not made_for_one:
+        return []
+    path, part = made_for_one[0]
+    problems = []
+    for name, other in sizes.items():
+        if other == size:
+            continue
+        images = torch.zeros(1, 3, *other, dtype=torch.uint8, device=traced.device)
+        try:
+            with torch.no_grad(), torch.device(traced.device):
+                traced.model(images, mode="tensor")
+        except (RuntimeError, ValueError) as error:
+            problems.append(
+                Problem(
+                    f"data.{name}.transform",
+                    f"gives images of {other[0]} x {other[1]} pixels (height x width), and "
+                    f"{type(part).__name__} ({path}) is made for {size[0]} x {size[1]}, those of "
+                    f"data.train: {str(error).splitlines()[0]}. Give both the same size.",
+                )
+            )
     return problems
 
 

@@ -10,7 +10,12 @@ import torch
 from torch import nn
 
 from dlcreg.builder.image_size import written_size
-from dlcreg.builder.misfits import conditions_missing, nothing_to_learn, tests_missing
+from dlcreg.builder.misfits import (
+    conditions_missing,
+    nothing_to_learn,
+    sizes_refused,
+    tests_missing,
+)
 from dlcreg.builder.sections import MODEL_TYPE, SECTIONS, check_sections, models
 from dlcreg.builder.stand_ins import INFO, StandInLoader, guesses
 from dlcreg.builder.written import written_parts
@@ -52,6 +57,7 @@ class Plan:
         split: counts instead of ``data.split``.
         sample: a sample of the training data.
         conditions: by data set that gave a sample, whether it has a condition.
+        sizes: likewise, height and width of its image.
         traced: what `trace_model` found.
         solver: what `rehearse` has built, on a model without weights.
     """
@@ -65,6 +71,7 @@ class Plan:
     split: Any = None
     sample: Sample | None = None
     conditions: dict[str, bool] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     traced: Traced | None = None
     solver: Any = None
 
@@ -95,6 +102,7 @@ class Plan:
             else:
                 self.sample = self.sample or sample
                 self.conditions[part] = sample.condition is not None
+                self.sizes[part] = sample.image.shape[:2]
         return self
 
     def rehearse_transforms(self) -> Plan:
@@ -136,6 +144,7 @@ class Plan:
         self.problems += self.traced.problems
         if self.traced.model is not None:
             self.problems += conditions_missing(self.tree, self.conditions, self.traced.built)
+            self.problems += sizes_refused(self.traced, self.size, self.sizes)
         return self.traced.model
 
     def rehearse(self, model: nn.Module | None, without_data: bool = False) -> Plan:

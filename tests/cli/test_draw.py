@@ -45,3 +45,11 @@ def test_a_model_without_attention_is_one_line(config, demo_project, capsys):
 def test_a_missing_image_is_one_line(config, capsys):
     assert main(["draw", "attention", str(config), "nowhere.png"]) == 2
     assert capsys.readouterr().err == "dlcreg draw: there is no image nowhere.png\n"
+
+
+def test_a_model_of_crops_without_a_box_is_told_of_it(config, demo_project, tmp_path, caplog):
+    image = next(demo_project.glob("labeled-data/*/*.png"))
+    argv = ["draw", "attention", str(config), str(image), "--out", str(tmp_path / "a.png")]
+    assert main([*argv, "--keypoint", "snout", "--device", "cpu"]) == 0
+    assert "sees one animal at a time, cut out by its box" in caplog.text
+    assert "Give --box X Y WIDTH HEIGHT" in caplog.text
