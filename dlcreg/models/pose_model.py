@@ -269,8 +269,8 @@ class PoseModel(nn.Module):
         """Return outputs by head and name: the mean of the images' and the mirrored images'."""
         shifts = sorted({head.codec.mirrored_shift for head in self.heads.values()})
         if condition is not None:
-            mirrored = [self._mirrored_condition(condition, images, shift) for shift in shifts]
-            condition = torch.cat([condition, *mirrored])
+            others = [self._mirrored_condition(condition, images, shift) for shift in shifts]
+            condition = torch.cat([condition, *others])
         batch = torch.cat([images, *(mirror_images(images, shift) for shift in shifts)])
         features = self.features(batch, condition)
         count = len(images)
