@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from dlcreg.contracts import Loss
 from dlcreg.errors import DlcregError
 from dlcreg.plugins import OWN
@@ -50,7 +52,7 @@ def example_config(registry: Registry, name: str) -> dict[str, Any] | None:
     cfg = {"type": name, **_required(registry.get(name), PROVIDED.get(registry.name, ()))}
     checker = Checker()
     checker.part(registry, cfg, "", provided=PROVIDED.get(registry.name, ()))
-    return None if checker.problems else _with_losses(registry, cfg)
+    return None if checker.problems else _with_inner(registry, _with_losses(registry, cfg))
 
 
 def _required(cls: type, provided: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -82,11 +84,37 @@ def _value(shape: Shape) -> Any:
 
 def _first(registry: Registry) -> dict[str, Any]:
     """Return a config of the first part of a registry that dlcreg itself provides."""
-    rows = [row for row in listing(registry) if row.distribution == OWN]
-    rows = rows or listing(registry)
-    if not rows:
-        return {"type": "..."}
-    return _with_losses(registry, {"type": rows[0].name, **_required(registry.get(rows[0].name))})
+    rows = listing(registry)
+    for row in [row for row in rows if row.distribution == OWN] or rows:
+        if not _inner(registry, row.name):  # it would need another one of its kind
+            cfg = {"type": row.name, **_required(registry.get(row.name))}
+            return _with_losses(registry, cfg)
+    return {"type": "..."}
+
+
+def _inner(registry: Registry, name: str) -> list[str]:
+    """Return the parameters of a part that must be given a part of its own kind."""
+    parameters = signature_of(registry.get(name)).parameters.values()
+    shapes = {p.name: shape_of(p.annotation) for p in parameters if p.required}
+    parts = {key: shape for key, shape in shapes.items() if isinstance(shape, PartOf)}
+    return [key for key, shape in parts.items() if shape.registry is registry]
+
+
+def _with_inner(registry: Registry, cfg: dict[str, Any]) -> dict[str, Any]:
+    """Give a part around another one of its kind the first that it takes."""
+    for parameter in _inner(registry, cfg["type"]):
+        for row in listing(registry):
+            if row.distribution != OWN or _inner(registry, row.name):
+                continue
+            inner = {"type": row.name, **_required(registry.get(row.name))}
+            tried = {**cfg, parameter: _with_losses(registry, inner)}
+            try:
+                with torch.device("meta"):
+                    construct(registry, tried, _CONTEXT)
+            except DlcregError:
+                continue
+            return tried
+    return cfg
 
 
 def _with_losses(registry: Registry, cfg: dict[str, Any]) -> dict[str, Any]:

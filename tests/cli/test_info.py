@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from dlcreg import HEADS, plugins
+from dlcreg import BACKBONES, HEADS, plugins
 from dlcreg.apis.describe import describe
 from dlcreg.apis.example import example_config
 from dlcreg.cli import main
@@ -103,6 +103,11 @@ def test_a_head_that_takes_few_codecs_is_shown_with_one_of_them(name):
     wired = DatasetInfo(("nose", "tail"), unique=DatasetInfo(("corner",))).wiring()
     sizes = {"in_channels": (16,), "in_strides": (4,), "input_size": (64, 64)}
     assert construct(HEADS, example_config(HEADS, name), {**wired, **sizes}) is not None
+
+
+def test_a_backbone_around_another_one_is_shown_with_one_that_it_takes():
+    assert example_config(BACKBONES, "CoAM")["backbone"] == dict(type="HRNet")
+    assert example_config(BACKBONES, "PreNet")["encoder"] == dict(type="ColoredKeypoints")
 
 
 def test_the_example_of_a_head_has_a_loss_for_each_output():
