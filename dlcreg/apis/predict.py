@@ -73,7 +73,7 @@ def predict(
     predictor = Predictor(checkpoint, proposals, options=options, **settings)
     result = Predicted(Path(out))
     if pcutoff is None:
-        pcutoff = float(predictor.trained.config.get("evaluation.pcutoff", 0.6))
+        pcutoff = predictor.trained.evaluation.pcutoff
 
     def tell(meta: Meta, error: DlcregError) -> None:
         result.damaged.append((meta.path, str(error)))

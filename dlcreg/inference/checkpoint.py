@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from dlcreg.builder.plan import PARTS
 from dlcreg.config import ConfigTree, load_config
 from dlcreg.contracts import Transform
 from dlcreg.data.transforms.adapt import as_pipeline
-from dlcreg.errors import CheckpointError
+from dlcreg.errors import CheckpointError, ConfigError, Problem
 from dlcreg.registry.recorded import check_recorded
 from dlcreg.solvers import checkpoint as checkpoints
+from dlcreg.solvers.evaluation import Evaluation
 from dlcreg.structures import DatasetInfo
 
 logger = logging.getLogger("dlcreg")
@@ -49,6 +51,20 @@ class Trained:
     def takes_instances(self) -> bool:
         """Whether the model sees one animal at a time, cut out of the image by its box."""
         return bool(self.config.get(f"data.{self.part}.view") == "instance")
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """How the model is measured, but for metrics and proposals.
+
+        Raises:
+            ConfigError: mistakes in the section.
+        """
+        section = self.config.get("evaluation") or {}
+        left_out = ("metrics", "proposals")
+        try:
+            return Evaluation(**{k: v for k, v in section.items() if k not in left_out})
+        except (TypeError, ValueError) as error:
+            raise ConfigError(self.config.placed(Problem("evaluation", f"{error}."))) from error
 
     @property
     def needs_condition(self) -> bool:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from dlcreg.data.batching import collate
@@ -112,10 +112,8 @@ class Engine:
                     "another device, half precision, or a transform that makes images smaller"
                 ) from error
         else:
-            for row, (job, slot, sample) in enumerate(bucket):
-                part = animals_of(poses, row)
-                score = part.instance_scores * sample.meta.score
-                job.parts[slot] = replace(part, instance_scores=score)
+            for row, (job, slot, _) in enumerate(bucket):
+                job.parts[slot] = animals_of(poses, row)
             return
         logger.warning("%d images at once do not fit: %d are taken", len(bucket), self.size.size)
         middle = len(bucket) // 2

@@ -5,28 +5,27 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
-from dlcreg.data.crops import fitted
 from dlcreg.data.proposals import ImageProposals, Proposals
-from dlcreg.data.samples import prepared, unlabelled
-from dlcreg.errors import DataError, DlcregError
+from dlcreg.errors import DlcregError
 from dlcreg.inference.batch_size import BatchSize, Size
 from dlcreg.inference.checkpoint import Trained, load_trained
 from dlcreg.inference.engine import Engine, Job
+from dlcreg.inference.following import followed, tracks_of
 from dlcreg.inference.proposing import Ask, check_proposals, proposer_of
+from dlcreg.inference.samples import Samples
 from dlcreg.inference.sources import Frame, frames_of, is_one
 from dlcreg.inference.threads import mapped_ahead, read_ahead
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import Precision, choose_device
 from dlcreg.solvers.prediction import joined, nobody, predict_batch
-from dlcreg.structures import Batch, DatasetInfo, Meta, Poses, Sample
+from dlcreg.solvers.proposed import of_proposals, oks_nms
+from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
 
 logger = logging.getLogger("dlcreg")
 
@@ -95,19 +94,16 @@ class Predictor:
         self.model = self.trained.model.to(self.device)
         if compile:
             self.model.compile()
-        self.pipeline = self.trained.pipeline()
-        if flip_test is None:
-            flip_test = bool(config.get("evaluation.flip_test", False))
-        if refinements is None:
-            refinements = int(config.get("evaluation.refinements", 0))
+        self.samples = Samples(self.trained)
+        measured = self.trained.evaluation
         self._predict: Callable[[Batch], Poses] = partial(
             predict_batch,
             self.model,
             device=self.device,
             precision=precision or config.get("solver.precision", "fp32"),
-            flip_test=flip_test,
-            scales=tuple(config.get("evaluation.scales", (1,))),
-            refinements=refinements,
+            flip_test=measured.flip_test if flip_test is None else flip_test,
+            scales=measured.scales,
+            refinements=measured.refinements if refinements is None else refinements,
         )
         self._batch_size = BatchSize(batch_size, self.device)
         if isinstance(proposals, (str, Path)):
@@ -176,11 +172,14 @@ class Predictor:
         Raises:
             DataError: an image that is none, a folder without images, a transform that failed.
         """
+        frames = self._read(images, on_error)  # now, for what is wrong with the arguments
+        return ((frame.meta, poses) for frame, poses in self.on_frames(frames))
+
+    def _read(self, images: Any, on_error: OnError) -> Iterator[Frame]:
+        """Return the frames of images, read by threads."""
         if on_error not in ("raise", "nan") and not callable(on_error):
             raise ValueError(f"on_error must be 'raise', 'nan' or a function, not {on_error!r}")
-        frames = frames_of(images)  # now, for what is wrong with the arguments
-
-        workers = min(4, os.cpu_count() or 1)
+        frames, workers = frames_of(images), min(4, os.cpu_count() or 1)
 
         def readable() -> Iterator[Frame]:
             for frame in mapped_ahead(Frame.read, frames, workers, 2 * workers):
@@ -188,7 +187,52 @@ class Predictor:
                     _tell(frame, on_error)
                 yield frame
 
-        return ((frame.meta, poses) for frame, poses in self.on_frames(readable()))
+        return readable()
+
+    def track(
+        self,
+        images: Any,
+        max_animals: int | None = None,
+        *,
+        every: int = 10,
+        new: float = 0.25,
+        lost: float = 0.01,
+        same: float = 0.9,
+        on_error: OnError = "raise",
+    ) -> Iterator[tuple[Meta, Poses]]:
+        """Follow animals from image to image with a model that looks at a condition.
+
+        The last pose of an animal is its next condition (Zhou et al., 2023), so that it stays the
+        same animal, and the model that proposes poses is asked only while an animal is missing.
+
+        Args:
+            images: see `stream`; in the order of time.
+            max_animals: how many there are at most; None: as many as the model that proposes
+                poses finds in an image at most.
+            every: while an animal is missing, it is looked for in the first image without it, and
+                then in every so manieth.
+            new: see `Tracks`.
+            lost: likewise.
+            same: likewise.
+            on_error: see `stream`; the animals are followed beyond an image that cannot be read.
+
+        Yields:
+            the `Meta`, and poses with B = 1 and a row for each animal, the same in all images;
+            the rows of missing ones are not valid. `Poses.identities` are the numbers of the rows.
+
+        Raises:
+            DataError: the model looks at no condition, or see `stream`.
+            ValueError: a number out of range, or nobody knows how many animals there are.
+        """
+        settings = {"new": new, "lost": lost, "same": same}
+        tracks = tracks_of(self, max_animals, **settings)
+        frames = read_ahead(self._read(images, on_error), _AHEAD)
+        return followed(self, frames, tracks, every)
+
+    def proposed(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, ImageProposals]]:
+        """Yield frames that were read in order, each with what was proposed for it."""
+        assert self._proposed is not None
+        return self._proposed(frames)
 
     def on_frames(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Poses]]:
         """Yield frames that were read in order, each with its poses.
@@ -198,62 +242,33 @@ class Predictor:
                 are not valid.
         """
         if self._proposed is None:
-            jobs = read_ahead(map(self._whole, frames), _AHEAD)
+            jobs = read_ahead(map(self.samples.whole, frames), _AHEAD)
         else:
-            proposed = self._proposed(read_ahead(frames, _AHEAD))
-            jobs = (self.crops(frame, found) for frame, found in proposed)
-        for job in Engine(self._predict, self._batch_size).run(jobs):
-            yield job.carried, self._poses(job)
+            read = read_ahead(frames, _AHEAD)
+            jobs = (self.samples.crops(frame, found) for frame, found in self.proposed(read))
+        return self.run(jobs)
 
-    def crops(self, frame: Frame, found: ImageProposals) -> Job:
-        """Return the animals of a frame, cut out by what was proposed.
+    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Frame, Poses]]:
+        """Yield the frame of each job in order, and the poses that are found in its samples."""
+        for job in Engine(self._poses_of, self._batch_size).run(jobs):
+            yield job.carried, self._joined(job)
 
-        Raises:
-            DataError: poses are needed for a condition, and there are none or others.
-        """
-        if frame.image is None or not len(found):
-            return Job(frame.meta, (), frame)
-        count, poses = self.info.num_keypoints, found.keypoints
-        if self.trained.needs_condition and (poses is None or poses.shape[1] != count):
-            raise DataError(
-                f"{self.trained.source} looks at poses of {count} keypoints, and the proposals of "
-                f"{_name(frame.meta)} have {'none' if poses is None else poses.shape[1]}: give it "
-                "a model as proposals that finds the same keypoints, or a file of its results"
-            )
-        found = fitted(found, self.trained.box_margin, frame.meta.size)
-        conditions = found.keypoints if poses is not None and poses.shape[1] == count else None
-        samples = [
-            self._prepared(
-                frame.image,
-                replace(frame.meta, instance=row, score=float(found.scores[row])),
-                found.boxes[row],
-                None if conditions is None else conditions[row],
-            )
-            for row in range(len(found))
-        ]
-        return Job(frame.meta, samples, frame)
+    def _poses_of(self, batch: Batch) -> Poses:
+        poses = self._predict(batch)
+        if self._proposed is None:
+            return poses
+        return of_proposals(batch, poses, self.trained.evaluation.score_threshold)
 
-    def _whole(self, frame: Frame) -> Job:
-        if frame.image is None:
-            return Job(frame.meta, (), frame)
-        return Job(frame.meta, (self._prepared(frame.image, frame.meta),), frame)
-
-    def _prepared(
-        self,
-        image: np.ndarray,
-        meta: Meta,
-        box: np.ndarray | None = None,
-        condition: np.ndarray | None = None,
-    ) -> Sample:
-        sample = unlabelled(image, meta, self.info.num_keypoints, box, condition)
-        return prepared(sample, self.pipeline, np.random.default_rng(0), _name(meta))
-
-    def _poses(self, job: Job) -> Poses:
+    def _joined(self, job: Job) -> Poses:
+        """Return the animals of an image."""
         parts = [part for part in job.parts if part is not None]
-        if parts:
-            return joined(parts)
-        is_read = job.carried.image is not None
-        return nobody(self.info, 0 if is_read else self.info.num_individuals)
+        if not parts:
+            is_read = job.carried.image is not None
+            return nobody(self.info, 0 if is_read else self.info.num_individuals)
+        poses, nms = joined(parts), self.trained.evaluation.nms
+        if self._proposed is None or nms is None:
+            return poses
+        return oks_nms(poses, self.info.sigmas, nms)
 
 
 def _tell(frame: Frame, on_error: OnError) -> None:
@@ -264,7 +279,3 @@ def _tell(frame: Frame, on_error: OnError) -> None:
         on_error(frame.meta, frame.error)
     else:
         logger.warning("image %d is left out: %s", frame.meta.index, frame.error)
-
-
-def _name(meta: Meta) -> str:
-    return meta.path or f"image {meta.index}"
