@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from dlcreg.conditioning import made_up_condition, needs_condition
-from dlcreg.contracts import Backbone, Head, Neck, Size
+from dlcreg.contracts import Backbone, Detector, Head, Neck, Size
 from dlcreg.errors import Problem
 from dlcreg.structures import DatasetInfo
+from dlcreg.trace_detectors import wrong_detector
 from dlcreg.trace_heads import is_of_meta, too_many, wrong_codec, wrong_outputs
 from dlcreg.wiring.construct import BROKEN, Wiring
 
@@ -80,7 +81,10 @@ def trace(
                     continue
                 found = journey.problems() or [journey.failure(error)]
             else:
-                found = journey.problems() or _codecs(journey, num_keypoints, info)
+                found = journey.problems() or [
+                    *_codecs(journey, num_keypoints, info),
+                    *_detectors(journey),
+                ]
             return Traced(model, found, wiring.built, device, condition)
     raise AssertionError("the CPU is always tried")
 
@@ -111,10 +115,10 @@ class _Journey:
     image: Size = (0, 0)
 
     def run(self, model: nn.Module, size: Size, device: str, condition: Tensor | None) -> None:
-        """Send an image through, and note what each backbone, neck and head makes of it."""
+        """Send an image through, and note what each of the parts that are modules makes of it."""
         handles = []
         for path, part in self.built.items():
-            if isinstance(part, (Backbone, Neck, Head)):
+            if isinstance(part, (Backbone, Neck, Head, Detector)):
                 handles.append(part.register_forward_pre_hook(self._enter(path)))
                 handles.append(part.register_forward_hook(self._leave(path)))
         options = {} if condition is None else {"condition": condition.to(device)}
@@ -163,7 +167,7 @@ class _Journey:
     def _enter(self, path: str) -> Callable:
         def hook(part: nn.Module, inputs: tuple[Any, ...]) -> None:
             self.entered.append(path)
-            if isinstance(part, Backbone) and isinstance(inputs[0], Tensor):
+            if isinstance(part, (Backbone, Detector)) and isinstance(inputs[0], Tensor):
                 self.image = (inputs[0].shape[-2], inputs[0].shape[-1])
 
         return hook
@@ -230,6 +234,17 @@ def _codecs(
         limit = head.max_individuals
         if info is not None and limit is not None and limit < info.num_individuals:
             found.append(Problem(codec, too_many(head, limit, info)))
+    return found
+
+
+def _detectors(journey: _Journey) -> list[Problem]:
+    """Return where a detector does not make boxes of an image."""
+    found = []
+    for visit in journey.visits:
+        if isinstance(visit.part, Detector):
+            message = wrong_detector(visit.part, visit.output, visit.size)
+            if message:
+                found.append(Problem(visit.path, f"{type(visit.part).__name__} {message}"))
     return found
 
 

@@ -12,7 +12,7 @@ LAYERS = {
     "structures": 0, "contracts": 0,
     "plugins": 1, "registry": 1, "schema": 1, "config": 1, "wiring": 1,
     "models": 2, "data": 2, "solvers": 2,
-    "trace": 3, "trace_heads": 3, "builder": 3,
+    "trace": 3, "trace_detectors": 3, "trace_heads": 3, "builder": 3,
     "inference": 4,
     "apis": 5, "scaffold": 5, "doctor": 5,
     "cli": 6, "testing": 6,

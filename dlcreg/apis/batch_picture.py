@@ -17,14 +17,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor, nn
 
 from dlcreg.apis.pictures import ANIMALS
 from dlcreg.builder.plan import Plan
-from dlcreg.contracts import Head
+from dlcreg.contracts import Detector, Head
 from dlcreg.files import written_whole
-from dlcreg.structures import Batch, DatasetInfo, Instances
+from dlcreg.structures import Batch, Boxes, DatasetInfo, Instances
 
 _CELL = 3.1  # inches for an image
 _MOST = 4  # images
@@ -58,7 +59,7 @@ def draw_batch(plan: Plan, path: str | Path) -> Path:
     One row an image: the image as the model gets it, with its labels; then, for each output of
     each head, the target. Of a target of several channels the strongest is shown in each cell, in
     the colour of its keypoint, or of its individual where the data knows who is who; one that is no
-    map has its keypoints alone.
+    map has its keypoints alone. Boxes that a detector is to learn are drawn on the labels.
 
     Args:
         plan: a config in which no problem was found, with its data open.
@@ -68,6 +69,7 @@ def draw_batch(plan: Plan, path: str | Path) -> Path:
     batch = next(iter(plan.data.train_loader(plan.seed).epoch(0)))
     model = plan.build_model(pretrained=False)
     targets = list(targets_of(model, batch))
+    boxes = list(boxes_of(model, batch))
     shown = min(len(batch), _MOST)
     columns = 1 + len(targets)
     height, width = batch.images.shape[-2:]
@@ -79,6 +81,8 @@ def draw_batch(plan: Plan, path: str | Path) -> Path:
     colours = colormaps["gist_rainbow"](np.linspace(0, 1, len(names)))
     for row in range(shown):
         _labelled(grid[row, 0], batch, row, info, colours)
+        for found in boxes:
+            _boxed(grid[row, 0], found, row)
         for axes, target in zip(grid[row, 1:], targets):
             _targeted(axes, batch, row, target, colours, _palette(target, info, colours))
     marks = [Line2D([], [], color=c, marker="o", ls="", ms=5) for c in colours]
@@ -107,6 +111,14 @@ def targets_of(model: nn.Module, batch: Batch) -> Iterator[Target]:
         for output, value in made.items():
             label = output if len(heads) == 1 else f"{name.rpartition('.')[2]}.{output}"
             yield _target(label, value, (height, width), batch)
+
+
+def boxes_of(model: nn.Module, batch: Batch) -> Iterator[Boxes]:
+    """Yield the boxes that each detector of a model is to learn of a batch."""
+    height, width = batch.images.shape[-2:]
+    for module in model.modules():
+        if isinstance(module, Detector):
+            yield module.targets(batch.instances, (height, width))
 
 
 def _target(name: str, value: Any, size: tuple[int, int], batch: Batch) -> Target:
@@ -170,6 +182,12 @@ def _labelled(axes: Axes, batch: Batch, row: int, info: DatasetInfo, colours: np
             )  # fmt: skip
     _points(axes, batch, row, colours, size=26)
     _frame(axes, batch)
+
+
+def _boxed(axes: Axes, found: Boxes, row: int) -> None:
+    for x, y, width, height in found.boxes[row][found.valid[row]].tolist():
+        box = Rectangle((x, y), width, height, fill=False, ec="white", lw=1.0)
+        axes.add_patch(box).set_path_effects([_SHADOW])
 
 
 def _targeted(

@@ -18,6 +18,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
@@ -52,6 +53,10 @@ class Frame:
         unique_labels: float ``(U, 2)``, the unique body parts, as `labels`.
         unique_keypoints: float ``(U, 2)``, predictions of them; NaN where there is none.
         unique_scores: float ``(U,)``.
+        boxes: float ``(M, 4)``, boxes of the predictions, x, y, width, height; none where the model
+            finds none.
+        box_scores: float ``(M,)``.
+        label_boxes: float ``(N, 4)``, those of the labels, likewise.
     """
 
     image: np.ndarray
@@ -65,6 +70,9 @@ class Frame:
     unique_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     unique_keypoints: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     unique_scores: np.ndarray = field(default_factory=lambda: np.empty(0))
+    boxes: np.ndarray = field(default_factory=lambda: np.empty((0, 4)))
+    box_scores: np.ndarray = field(default_factory=lambda: np.empty(0))
+    label_boxes: np.ndarray = field(default_factory=lambda: np.empty((0, 4)))
 
 
 def draw_frames(
@@ -81,7 +89,8 @@ def draw_frames(
 
     A thin line leads from each dot to its cross, the skeleton joins the dots of an animal. Where
     there are several animals, each has its colour and its name: that of the individual that it is
-    taken for, if the model says so. Unique body parts are squares. Each frame is cut around labels,
+    taken for, if the model says so. Unique body parts are squares. Boxes are dashed where they are
+    labelled, and tell their score where they were found. Each frame is cut around labels,
     their predictions and all that is likely, with some margin, so that errors of a few pixels can
     be seen.
 
@@ -141,6 +150,7 @@ def _draw(
     axes.set_ylim(y1 + 0.5, y0 - 0.5)
     several = max(len(frame.labels), len(frame.keypoints)) > 1
     own = _own_colours(frame)
+    _boxes(axes, frame, own)
     label_of = dict(frame.pairs)
     count = len(colours) - len(frame.unique_labels)
     for row, (pose, score) in enumerate(zip(frame.keypoints, frame.scores)):
@@ -163,6 +173,18 @@ def _draw(
             colour = ANIMALS[animal % len(ANIMALS)]
             _name(axes, label, frame.names[animal], colour, window)
     _crosses(axes, frame.unique_labels, colours[count:])
+
+
+def _boxes(axes: Axes, frame: Frame, own: Sequence[str]) -> None:
+    for animal, (x, y, width, height) in enumerate(frame.label_boxes):
+        colour = ANIMALS[animal % len(ANIMALS)]
+        box = Rectangle((x, y), width, height, fill=False, ec=colour, lw=1.0, ls="--")
+        axes.add_patch(box).set_path_effects([_SHADOW])
+    for row, (x, y, width, height) in enumerate(frame.boxes):
+        box = Rectangle((x, y), width, height, fill=False, ec=own[row], lw=1.4)
+        axes.add_patch(box).set_path_effects([_SHADOW])
+        text = axes.text(x + width, y + height, f"{frame.box_scores[row]:.2f}", fontsize=7)
+        text.set(color=own[row], path_effects=[_SHADOW], ha="right", va="bottom", clip_on=True)
 
 
 def _own_colours(frame: Frame) -> list[str]:
@@ -295,13 +317,16 @@ def _within(points: np.ndarray, window: Window) -> np.ndarray:
 def _window(frame: Frame, pcutoff: float) -> Window:
     """Return a square around what counts, within the image as far as it is large enough.
 
-    What counts are labels, the predictions that are compared with them, and likely predictions.
+    What counts are labels, the predictions that are compared with them, and likely predictions;
+    all boxes.
     """
     size = np.array(frame.image.shape[1::-1])
     counts = (frame.scores >= pcutoff) & np.isfinite(frame.keypoints).all(axis=-1)
     for row, animal in frame.pairs:
         counts[row] |= np.isfinite(frame.labels[animal]).all(axis=-1)
+    boxes = np.concatenate([frame.boxes, frame.label_boxes])
     shown = [frame.labels.reshape(-1, 2), frame.keypoints[counts], frame.unique_labels]
+    shown += [boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]
     points = np.concatenate(shown)
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):

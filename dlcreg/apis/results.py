@@ -17,6 +17,7 @@ from dlcreg.apis.pictures import Frame, draw_frames
 from dlcreg.contracts import Dataset
 from dlcreg.data.proposals import Proposals
 from dlcreg.files import write_text
+from dlcreg.solvers.metrics.box_matching import match_boxes
 from dlcreg.solvers.metrics.matching import match
 from dlcreg.structures import Instances, Meta, Poses
 
@@ -112,6 +113,7 @@ def draw_extremes(
 def extremes(dataset: Dataset, predictions: Predictions, count: int) -> dict[str, list[Frame]]:
     """Return the frames of the smallest and of the largest mean error, as ``best`` and ``worst``.
 
+    The error is that of the keypoints; where boxes alone were found, what their overlap lacks of 1.
     A frame in which an animal was missed is worse than any other. No frame is among both.
 
     Args:
@@ -131,7 +133,10 @@ def extremes(dataset: Dataset, predictions: Predictions, count: int) -> dict[str
 
 @dataclass(frozen=True)
 class _Compared:
-    """The predictions of one image beside its labels; `pairs` and `missed` as `match` has them."""
+    """The predictions of one image beside its labels.
+
+    `pairs` and `missed` are as `match` has them, `words` says the error.
+    """
 
     meta: Meta
     poses: Poses
@@ -139,6 +144,7 @@ class _Compared:
     pairs: list[tuple[int, int]]
     missed: int
     error: float
+    words: str
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -148,6 +154,8 @@ class _Compared:
 
 def _compare(dataset: Dataset, meta: Meta, poses: Poses) -> _Compared:
     labels = dataset.annotations(meta.image_id)
+    if poses.boxes is not None and not poses.keypoints.isfinite().any():
+        return _compare_boxes(meta, poses, labels)
     pairs, missed, _ = match(poses, labels, direct=dataset.info.num_individuals == 1)
     errors: list[float] = []
     for prediction, animal in pairs:
@@ -156,14 +164,21 @@ def _compare(dataset: Dataset, meta: Meta, poses: Poses) -> _Compared:
         distances = np.linalg.norm(offsets, axis=-1)[seen]
         errors += distances[np.isfinite(distances)].tolist()
     error = float(np.mean(errors)) if errors else math.nan
-    return _Compared(meta, poses, labels, pairs, missed, error)
+    return _Compared(meta, poses, labels, pairs, missed, error, f"{error:.1f} px")
+
+
+def _compare_boxes(meta: Meta, poses: Poses, labels: Instances) -> _Compared:
+    triples, missed, _ = match_boxes(poses, labels)
+    pairs = [(prediction, animal) for prediction, animal, _ in triples]
+    overlap = float(np.mean([one for *_, one in triples])) if triples else math.nan
+    return _Compared(meta, poses, labels, pairs, missed, 1 - overlap, f"IoU {overlap:.2f}")
 
 
 def _frame(dataset: Dataset, one: _Compared) -> Frame:
     labels, path = one.labels, Path(one.meta.path)
     points = np.where(np.asarray(labels.visibility)[..., None] > 0, labels.keypoints, np.nan)
     title = f"{Path(path.parent.name) / path.name}: "
-    title += f"{one.error:.1f} px" if math.isfinite(one.error) else "nothing found"
+    title += one.words if math.isfinite(one.error) else "nothing found"
     if one.missed and one.pairs:
         title += f", {one.missed} missed"
     who = one.poses.identities
@@ -180,8 +195,20 @@ def _frame(dataset: Dataset, one: _Compared) -> Frame:
             for row, index in enumerate(np.asarray(labels.ids).tolist())
         ],
         taken_for=taken_for,
+        **_boxes(one),
         **_unique(dataset, one),
     )
+
+
+def _boxes(one: _Compared) -> dict[str, np.ndarray]:
+    """Return predicted and labelled boxes, where the model finds any."""
+    if one.poses.boxes is None:
+        return {}
+    return {
+        "boxes": one.poses.boxes[0].numpy(),
+        "box_scores": one.poses.instance_scores[0].numpy(),
+        "label_boxes": np.asarray(one.labels.boxes),
+    }
 
 
 def _name_of(dataset: Dataset, index: int) -> str:

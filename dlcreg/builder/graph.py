@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dlcreg.builder.flow import IMAGES, Flow, flow_of, shape_text, tensors_in
 from dlcreg.builder.plan import PARTS, Plan
 from dlcreg.builder.written import Written, written_parts
-from dlcreg.contracts import Codec, Head, Loss
+from dlcreg.contracts import Codec, Detector, Head, Loss
 from dlcreg.data.batching import collate
 from dlcreg.data.transforms.pipeline import Pipeline
 from dlcreg.errors import DlcregError
@@ -157,6 +157,10 @@ def _model(graph: ConfigGraph, flow: Flow, built: Mapping[str, Any], plan: Plan)
     for path in heads:
         if not any(other.startswith(f"{path}.") for other in heads):  # the one inside says it
             _head(graph, path, flow.visits[path].outputs, plan)
+    for path, part in built.items():
+        node = graph.node(path)
+        if isinstance(part, Detector) and node is not None:
+            node.outputs = [*node.outputs, "boxes (B, N, 4)"]
 
 
 def _head(graph: ConfigGraph, path: str, outputs: Any, plan: Plan) -> None:
@@ -256,5 +260,8 @@ def _solver(graph: ConfigGraph) -> None:
     for node in model:
         if node.kind == "loss":
             graph.edges += [Edge(node.path, one.path, ("loss",)) for one in optimizers]
+        elif node.kind == "detector":
+            graph.edges += [Edge(node.path, one.path, ("losses",)) for one in optimizers]
+            graph.edges += [Edge(node.path, one.path, ("boxes (B, N, 4)",)) for one in metrics]
         elif node.kind == "codec" and node.outputs:
             graph.edges += [Edge(node.path, one.path, tuple(node.outputs)) for one in metrics]

@@ -11,15 +11,18 @@ from torch import nn
 
 from dlcreg.conditioning import takes_condition
 from dlcreg.config import ConfigTree
-from dlcreg.contracts import Backbone, Codec, Head, Size
+from dlcreg.contracts import Backbone, Codec, Detector, Head, Size
 from dlcreg.errors import Problem
 from dlcreg.solvers.evaluation import Evaluation
 from dlcreg.trace import Traced, conditioned
 
 
 def nothing_to_learn(traced: Traced | None) -> list[Problem]:
-    """Return that no head has a loss, which a training would find out at its first batch."""
+    """Return that no head or detector has a loss, which a training would find out at its start."""
     built = {} if traced is None else traced.built
+    detectors = {path: part for path, part in built.items() if isinstance(part, Detector)}
+    if any(detector.learns for detector in detectors.values()):
+        return []
     heads = {path: head for path, head in built.items() if isinstance(head, Head)}
     if any(len(head.losses) or type(head).loss is not Head.loss for head in heads.values()):
         return []
@@ -31,6 +34,13 @@ def nothing_to_learn(traced: Traced | None) -> list[Problem]:
         )
         for path, head in heads.items()
         for output in list(head.codec.output_channels(head.num_keypoints or 1))[:1]
+    ] + [
+        Problem(
+            path,
+            f"{type(detector).__name__} has no loss, so that the solver has nothing to minimise. "
+            "Take a detector that learns, see `dlcreg list detectors`.",
+        )
+        for path, detector in detectors.items()
     ]
 
 

@@ -13,11 +13,9 @@ from dlcreg.conditioning import needs_condition, takes_condition
 from dlcreg.contracts import Backbone, Head, MirrorsCondition, Neck, Size
 from dlcreg.flipping import flip_index
 from dlcreg.models.codecs.mirroring import mirror_images
+from dlcreg.models.layers.normalise import Normalise
 from dlcreg.registry import MODELS
 from dlcreg.structures import Instances, Poses
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Outputs = dict[str, Any]
 """Tensors by name; with several heads, such a dict by the head's name."""
@@ -63,24 +61,17 @@ class PoseModel(nn.Module):
         num_keypoints: int | None = None,
     ) -> None:
         super().__init__()
-        if channel_order not in ("RGB", "BGR"):
-            raise ValueError(f"channel_order must be 'RGB' or 'BGR', not {channel_order!r}")
-        mean = mean or backbone.image_mean or IMAGENET_MEAN
-        std = std or backbone.image_std or IMAGENET_STD
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f"mean and std need 3 values each, std above 0: {mean}, {std}")
+        mean, std = mean or backbone.image_mean, std or backbone.image_std
+        self.normalise = Normalise(mean, std, channel_order)
         self.backbone = backbone
         self.neck = neck
         self.head: nn.Module = nn.ModuleDict(head) if isinstance(head, Mapping) else head
-        self.channel_order = channel_order
         self.flip_pairs = tuple((int(a), int(b)) for a, b in flip_pairs)
         self.num_keypoints = num_keypoints
         self.takes_condition = takes_condition(backbone)
         self.needs_condition = needs_condition(backbone)
         self._check_heads()
         self._check_flip_pairs()
-        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -154,15 +145,6 @@ class PoseModel(nn.Module):
             if not head.completes
         }
         return self._completed(found, outputs, size)
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """Return normalised floats of uint8 images; floats are returned as they are."""
-        if images.is_floating_point():
-            return images
-        if self.channel_order == "BGR":
-            images = images.flip(1)
-        mean, std = self.get_buffer("mean"), self.get_buffer("std")
-        return (images.to(mean.dtype) - mean) / std
 
     def pad(self, images: Tensor) -> Tensor:
         """Return images whose sides `size_divisor` divides, padded at the right and the bottom."""

@@ -70,8 +70,11 @@ def _pair(
         valid=np.ones(1, bool),
         ids=np.full(1, -1, np.int64),
     )
-    moved = keypoints + rng.normal(0, 1, keypoints.shape).astype(np.float32) * noise
-    return instances, _poses(torch.from_numpy(moved)[None], score)
+    moves = rng.normal(0, 1, keypoints.shape).astype(np.float32) * noise
+    poses = _poses(torch.from_numpy(keypoints + moves)[None], score)
+    shift = np.append(moves[:, 0], np.zeros((1, 2), np.float32), axis=1)
+    poses.boxes = torch.from_numpy(instances.boxes + shift)[None]
+    return instances, poses
 
 
 def _poses(keypoints: torch.Tensor, score: float) -> Poses:

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from dlcreg.conditioning import takes_condition
-from dlcreg.contracts import Backbone, Head, Size
+from dlcreg.contracts import Backbone, Detector, Head, Size
 from dlcreg.testing.devices import stays_there, to_meta
 from dlcreg.testing.results import fail, skip
 from dlcreg.testing.samples import (
+    animal_pictures,
     cloned,
     conditions,
     difference,
@@ -35,12 +36,14 @@ def inputs_of(
     """Return what forward is given: images, and a condition for a backbone that takes one; or maps.
 
     Args:
-        subject: a backbone; or a neck or a head, which are given feature maps.
+        subject: a backbone or a detector; or a neck or a head, which are given feature maps.
         images: how many.
         size: height and width in pixels; None: the usual one.
         seed: of all that is random.
     """
     size = subject.options.size if size is None else size
+    if subject.kind == "detectors":
+        return (pictures(size, images, seed),)
     if subject.kind != "backbones":
         return (feature_maps(*subject.features, size, images, seed),)
     size = padded(subject.built, size)
@@ -160,6 +163,8 @@ def finite_gradients(subject: Subject) -> str:
     if isinstance(part, Head):  # a loss may have parameters of its own
         size = subject.options.size
         values += part.loss(inputs[0], labels(poses(size, images=2)), size).values()
+    if isinstance(part, Detector) and part.learns:
+        values += part.loss(inputs[0], animal_pictures(subject.options.size)[1]).values()
     torch.stack(values).sum().backward()
     count = 0
     for name, parameter in part.named_parameters():

@@ -33,6 +33,7 @@ OF_THEIR_OWN = (
     "transforms",
     "datasets",
     "metrics",
+    "detectors",
 )
 """The kinds with checks of their own; each has a module of its name beside this one."""
 

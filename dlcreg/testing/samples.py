@@ -78,6 +78,28 @@ def conditions(size: Size, images: int = 2, seed: int = 0) -> Tensor:
     return condition
 
 
+def animal_pictures(size: Size, images: int = 2, animals: int = 2) -> tuple[Tensor, Instances]:
+    """Return normalised images with bright animals in columns of their own, and their labels.
+
+    Args:
+        size: height and width.
+        images: number of images B.
+        animals: in each of them.
+
+    Returns:
+        floats ``(B, 3, H, W)``, and labels whose boxes end where the animals do.
+    """
+    keypoints = poses(size, images, animals, margin=min(size) / 5)
+    instances = labels(keypoints)
+    seen = 0.1 * pictures(size, images) - 1
+    y, x = torch.meshgrid(*(torch.arange(float(length)) for length in size), indexing="ij")
+    for image, boxes in zip(seen, instances.boxes):
+        for left, top, width, height in boxes.tolist():
+            inside = (x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)
+            image[:, inside] += 2
+    return seen, instances
+
+
 def feature_maps(
     channels: Sequence[int], strides: Sequence[int], size: Size, images: int = 2, seed: int = 0
 ) -> tuple[Tensor, ...]:

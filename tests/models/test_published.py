@@ -149,7 +149,7 @@ def test_a_published_model_knows_where_its_parts_come_from():
         model = load_published("simplebaseline_r50_256x192", None)
     assert model.backbone.dlcreg_part.name == "ResNet"
     assert model.head.codec.dlcreg_part.distribution == "dlcreg"
-    assert model.channel_order == "BGR"
+    assert model.normalise.channel_order == "BGR"
 
 
 def test_the_config_of_a_published_model_can_be_changed_freely():

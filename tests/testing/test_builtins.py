@@ -64,6 +64,9 @@ MODEL = dict(
 BRANCHES = dict(type="HRNet", width=4, stages=2)
 CONDITIONED = dict(backbone=BRANCHES, encoder=dict(type="StackedKeypoints"))
 SMALL = dict(type="CSPNeXt", deepen_factor=0.1, widen_factor=0.125)
+SMALL_SSD = dict(type="SSDLite", size=(64, 96), box_sizes=(0.3, 0.9), width=0.25, norm="group")
+SMALL_RCNN = dict(backbone="mobilenet_v3_large_320_fpn", size=(64, 96))
+
 TOKENS = dict(patch_size=(2, 3), dim=16, depth=(1, 1), num_heads=2, map_width=None)
 
 PARTS = [
@@ -135,6 +138,7 @@ PARTS = [
     ("transforms", "GenerativeCondition"),
     ("transforms", "HalfBody", dict(arguments=HALVES)),
     ("transforms", "JitterBox"),
+    ("transforms", "KeypointBoxes"),
     ("transforms", "MaskOutsideBox"),
     ("transforms", "Pad", dict(arguments=dict(divisor=64, position="center"))),
     ("transforms", "Resize", dict(arguments=dict(scale=0.6))),
@@ -142,6 +146,7 @@ PARTS = [
     ("transforms", "Albumentations", dict(arguments=dict(transform=ALBUMENTATIONS))),
     ("transforms", "Torchvision", dict(arguments=dict(transform=TORCHVISION))),
     ("metrics", "AUC"),
+    ("metrics", "BoxAP", dict(arguments=dict(margin=5))),
     ("metrics", "CocoOKS"),
     ("metrics", "IdentityAccuracy"),
     ("metrics", "PCK"),
@@ -157,6 +162,9 @@ PARTS = [
     ("hooks", "LoggerHook"),
     ("hooks", "PipelineSwitchHook", dict(arguments=dict(switch_epoch=-30, transform=[]))),
     ("models", "PoseModel", dict(arguments=MODEL)),
+    ("models", "DetectionModel", dict(arguments=dict(detector=SMALL_SSD))),
+    ("detectors", "SSDLite", dict(arguments=SMALL_SSD, steps=25)),
+    ("detectors", "FasterRCNN", dict(arguments=SMALL_RCNN, steps=1)),
     ("losses", "MSELoss"),
     ("losses", "BCELoss"),
     ("losses", "HuberLoss"),
@@ -168,6 +176,8 @@ EXPECTED = {
     "transforms/GenerativeCondition": {
         "companions_move_along": "another condition is what it is for"
     },
+    "detectors/FasterRCNN": {"overfits": "two stages take more steps than a test has time for"},
+    "transforms/KeypointBoxes": {"boxes_move_along": "another box is what it is for"},
     "transforms/HalfBody": {"boxes_move_along": "another box is what it is for"},
     "transforms/JitterBox": {"boxes_move_along": "another box is what it is for"},
     "transforms/MaskOutsideBox": {"keypoints_move_along": "it hides what is outside the box"},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -12,6 +10,7 @@ import numpy as np
 
 from dlcreg.contracts import Metric
 from dlcreg.registry import METRICS
+from dlcreg.solvers.metrics.coco import average_precision
 from dlcreg.solvers.metrics.matching import tight_areas
 from dlcreg.structures import DatasetInfo, Instances, Meta, Poses
 
@@ -146,37 +145,15 @@ class CocoOKS(Metric):
             return dict.fromkeys(self.keys, math.nan)
         if not self._predictions:
             return dict.fromkeys(self.keys, 0.0)
-        from pycocotools.cocoeval import COCOeval
-
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints whatever it does
-            labels, predictions = self._coco(self._labels), self._coco(self._predictions)
-            evaluation = COCOeval(labels, predictions, "keypoints")
-            evaluation.params.kpt_oks_sigmas = self._sigmas
-            evaluation.params.maxDets = [self.max_detections]
-            evaluation.params.areaRng = [[0, 1e10]]
-            evaluation.params.areaRngLbl = ["all"]
-            evaluation.evaluate()
-            evaluation.accumulate()
-        precision = evaluation.eval["precision"][:, :, 0, 0, 0]  # (threshold, recall)
-        recall = evaluation.eval["recall"][:, 0, 0, 0]  # (threshold,)
-        return {
-            "oks_ap": float(precision.mean()),
-            "oks_ap50": float(precision[0].mean()),
-            "oks_ap75": float(precision[5].mean()),
-            "oks_ar": float(recall.mean()),
-        }
-
-    def _coco(self, annotations: list[dict[str, Any]]) -> Any:
-        from pycocotools.coco import COCO
-
-        coco = COCO()
-        coco.dataset = {
-            "images": self._images,
-            "annotations": annotations,
-            "categories": [{"id": 1, "name": "animal"}],
-        }
-        coco.createIndex()
-        return coco
+        values = average_precision(
+            "keypoints",
+            self._images,
+            self._labels,
+            self._predictions,
+            self.max_detections,
+            self._sigmas,
+        )
+        return dict(zip(self.keys, values, strict=True))
 
 
 def _triples(points: np.ndarray, visibility: np.ndarray) -> list[float]:

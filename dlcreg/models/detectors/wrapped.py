@@ -1,0 +1,121 @@
+"""What the detectors of torchvision share: boxes in and out of them, precision, and weights.
+
+In torchvision a box is measured from the outer edge of the first pixel, here from its centre: the
+two lie half a pixel apart. Measured from the edge, boxes follow any resize of the image by the
+ratio of its sides, which is how torchvision brings them back from the size that it resizes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from dlcreg.models import weights as weight_files
+from dlcreg.structures import Boxes
+
+NO_MEAN, NO_STD = [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]
+"""What torchvision is to normalise by: images come to a detector normalised."""
+
+CLASSES = 2
+"""Background and animal."""
+
+
+def predicted(network: nn.Module, images: Tensor) -> Boxes:
+    """Return what a detector of torchvision finds in images ``(B, 3, H, W)``.
+
+    Raises:
+        ValueError: the network is in training mode, in which torchvision's find nothing.
+    """
+    if network.training:
+        raise ValueError("boxes are found in evaluation mode: call eval() first")
+    found = network(list(images))
+    corners = pad_sequence([one["boxes"] for one in found], batch_first=True)
+    scores = pad_sequence([one["scores"] for one in found], batch_first=True)
+    known = [torch.ones_like(one["scores"], dtype=torch.bool) for one in found]
+    low, high = corners[..., :2], corners[..., 2:]
+    return Boxes(
+        boxes=torch.cat([low - 0.5, high - low], dim=-1).float(),
+        scores=scores.float(),
+        valid=pad_sequence(known, batch_first=True),
+    )
+
+
+def losses(network: nn.Module, images: Tensor, targets: Boxes) -> dict[str, Tensor]:
+    """Return the losses of a detector of torchvision, by its names for them.
+
+    Raises:
+        ValueError: the network is in evaluation mode, in which torchvision's have no loss.
+    """
+    if not network.training:
+        raise ValueError("losses are computed in training mode: call train() first")
+    low = targets.boxes[..., :2] + 0.5
+    corners = torch.cat([low, low + targets.boxes[..., 2:]], dim=-1).to(images.dtype)
+    given = [
+        {"boxes": boxes[valid], "labels": valid[valid].long()}
+        for boxes, valid in zip(corners, targets.valid)
+    ]
+    return dict(network(list(images), given))
+
+
+def in_float32(*parts: Any) -> None:
+    """Let parts of a network return float32 whatever they compute in.
+
+    Anchors and boxes are computed in the precision of what they are computed from: pixels do not
+    fit into bfloat16.
+    """
+    for part in parts:
+        part.register_forward_hook(_in_float32)
+
+
+def _in_float32(part: nn.Module, inputs: Any, outputs: Any) -> Any:
+    return _floats(outputs)
+
+
+def _floats(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.float()
+    if isinstance(value, Mapping):
+        return {name: _floats(item) for name, item in value.items()}
+    return type(value)(_floats(item) for item in value)
+
+
+def load(
+    network: nn.Module,
+    weights: str,
+    addresses: Mapping[str, str],
+    backbone: nn.Module,
+    renamed: Mapping[str, str],
+    classes: Iterable[str],
+) -> None:
+    """Put weights into a detector, in place.
+
+    Args:
+        network: the detector.
+        weights: ``'coco'``, of the detector; ``'imagenet'``, of its backbone; or the path or the
+            address of weights of the detector.
+        addresses: where ``'coco'`` and ``'imagenet'`` are.
+        backbone: what ``'imagenet'`` is for.
+        renamed: prefixes of names in ``'imagenet'`` and of the same in `backbone`.
+        classes: prefixes of what tells classes apart, which starts afresh where the weights are of
+            other classes.
+
+    Raises:
+        CheckpointError: the weights cannot be found or do not fit.
+    """
+    address = addresses.get(weights, weights)
+    if weight_files.on_meta(network):  # a config is checked: there is nowhere to put them
+        return weight_files.look_for(address)
+    state = weight_files.read_state(address)
+    if weights == "imagenet":
+        state = weight_files.rename(state, renamed)
+        return weight_files.load_state(backbone, state, name=address, ignore=["fc.", "classifier."])
+    own, classes = network.state_dict(), tuple(classes)
+    others = [
+        name for name in own if name in state and own[name].shape != state[name].shape
+        and name.startswith(classes)
+    ]  # fmt: skip
+    return weight_files.load_state(network, state, name=address, new=others)
