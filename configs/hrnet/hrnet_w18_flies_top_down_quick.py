@@ -7,6 +7,8 @@ _zoo = dict(
     what="HRNet-W18 of three stages on crops of flies, from random weights, on a CPU",
     keypoints=13,
     input=(96, 96),
+    measured="two flies: 14.7 px, OKS AP 0.61; in boxes of the quick SSDLite 14.8 px, 0.59",
+    options="--seed 0",
 )
 
 _crop = dict(type="CropInstance", size=(96, 96))
