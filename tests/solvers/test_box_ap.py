@@ -78,6 +78,14 @@ def test_labels_without_an_area_are_neither_asked_for_nor_counted():
     assert measured((found(ONE), labels(ONE, (5.0, 5.0, 0.0, 0.0))))["box_ar"] == pytest.approx(1)
 
 
+def test_what_is_found_in_a_crowd_is_no_mistake():
+    alone, crowded = labels(ONE), labels(ONE)
+    crowded.crowds = np.array([(100.0, 0.0, 90.0, 90.0)], np.float32)
+    both = found(ONE, OTHER, scores=[0.1, 0.9])
+    assert measured((both, alone))["box_ap"] == pytest.approx(0.5)
+    assert measured((both, crowded))["box_ap"] == pytest.approx(1)
+
+
 def test_no_label_is_no_number_and_no_box_is_nought():
     assert np.isnan(measured((found(ONE), labels()))["box_ap"])
     assert measured((found(), labels(ONE)))["box_ap"] == 0

@@ -20,7 +20,8 @@ class BoxAP(Metric):
 
     Computed by pycocotools over thresholds of the intersection over union of 0.5 to 0.95, areas of
     all sizes together. Predictions are ranked by their instance scores. Where poses come without
-    boxes, as those of a bottom-up model, their boxes are the extent of the keypoints.
+    boxes, as those of a bottom-up model, their boxes are the extent of the keypoints. What lies in
+    a crowd is no mistake.
 
     Args:
         margin: pixels between the outermost keypoints and such a box, as a data set's
@@ -61,6 +62,10 @@ class BoxAP(Metric):
         asked = np.asarray(instances.valid, bool) & (boxes[:, 2:] > 0).all(axis=-1)
         for box in boxes[asked]:
             self._labels.append(_annotation(len(self._labels) + 1, image_id, box))
+        crowds = () if instances.crowds is None else np.asarray(instances.crowds, np.float64)
+        for box in crowds:
+            crowd = _annotation(len(self._labels) + 1, image_id, box)
+            self._labels.append({**crowd, "iscrowd": 1})
         found, known = boxes_of(poses, self.margin)
         scores = poses.instance_scores[0].numpy()
         for box, score in zip(found[known], scores[known], strict=True):
@@ -69,7 +74,7 @@ class BoxAP(Metric):
 
     def compute(self) -> dict[str, Any]:
         """Return the four values; NaN where there is no label to find."""
-        if not self._labels:
+        if all(label["iscrowd"] for label in self._labels):
             return dict.fromkeys(self.keys, math.nan)
         if not self._predictions:
             return dict.fromkeys(self.keys, 0.0)
