@@ -85,7 +85,7 @@ def attending_part(model: nn.Module) -> Any:
     for module in model.modules():
         if isinstance(module, ShowsAttention):
             return module
-    names = [type(child).__name__ for child in model.children()]
+    names = [type(child).__name__ for child in model.children() if list(child.parameters())]
     raise DlcregError(
         f"no part of this model tells its attention ({', '.join(names)}). Those that do have a "
         "method attention_maps(inputs, points), see dlcreg.contracts.ShowsAttention: "

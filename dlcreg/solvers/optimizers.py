@@ -103,12 +103,13 @@ def parameter_groups(
         group = groups.setdefault(tuple(sorted(chosen.items())), _group(chosen, cfg))
         group["params"].append(parameter)
     if unused:
+        parts = [name for name, part in model.named_children() if list(part.parameters())]
         raise ConfigError(
             [
                 Problem(
                     f"solver.param_groups.{pattern}",
                     f"no parameter of the model has a name that fits {pattern!r}. "
-                    f"Its parts are: {', '.join(name for name, _ in model.named_children())}.",
+                    f"Its parts are: {', '.join(parts)}.",
                 )
                 for pattern in sorted(unused)
             ]

@@ -196,7 +196,7 @@ def ignores_padding(subject: Subject) -> str:
         padded: dict[str, Any] = {
             name: np.concatenate([value, np.full_like(value, name == "visibility")])
             for name, value in vars(labels).items()
-            if name != "unique"
+            if name not in ("unique", "crowds")  # not of single animals
         }
         padded["valid"] = np.array([True, False])
         images.append((poses, replace(labels, **padded), meta))

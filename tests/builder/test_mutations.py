@@ -21,7 +21,7 @@ from dlcreg.registry import REGISTRIES
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs"
 SHIPPED = [load_config(p).data for p in [*sorted(FOLDER.glob("[!_]*/*.py")), default_config()]]
-SMALL = [config for config in SHIPPED if config["model"]["backbone"].get("depth") == 18]
+SMALL = [config for config in SHIPPED if config["model"].get("backbone", {}).get("depth") == 18]
 
 JUNK: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 3, 10**12, -(10**30), 2**63, 0.0, 0.5, -2.5, 1e308, math.nan,

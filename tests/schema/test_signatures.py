@@ -143,7 +143,8 @@ BAD = [
     (Loss | dict[str, Loss], {"a": {"type": "MSELos"}},
      "a.a.type: there is no loss 'MSELos'. Did you mean 'MSELoss'? Known: <losses>."),
     (nn.Module, {"type": "PoseModell"},
-     "a.type: there is no model 'PoseModell'. Did you mean 'PoseModel'? Known: PoseModel."),
+     "a.type: there is no model 'PoseModell'. Did you mean 'PoseModel'? "
+     "Known: DetectionModel, PoseModel."),
 ]  # fmt: skip
 
 
