@@ -16,7 +16,6 @@ PREFIX = "acceptance-new-"
 TRAIN = """
 import sys
 from dlcreg import apis
-from dlcreg.cli import main
 
 root, packages = sys.argv[1], sys.argv[2:]
 tiny = {
@@ -26,7 +25,6 @@ tiny = {
 }
 for package in packages:
     config = package + "/configs/demo.py"
-    assert main(["check", config, "--project", root]) == 0, config
     kept = {k: v for k, v in tiny.items() if "transform" not in k or "transform" not in package}
     result = apis.train(config, project=root, work_dir=package + "/run", options=kept)
     assert result.metrics["test"]["mean_error_px"] > 0, package

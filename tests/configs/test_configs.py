@@ -30,25 +30,31 @@ def _model_of(path: Path):
     return zoo.model_of(path)
 
 
-def _first_of_its_kind() -> list[Path]:
-    """Return the configs that are more than another of their folder with other numbers."""
-    kinds = {}
-    for path in CONFIGS:
-        data, model = (load_config(path).data[name] for name in ("data", "model"))
-        data = re.sub(r"[\d.]+", "", str(data))
-        types = re.findall(r"'type': '(.*?)'", str(model))
-        kinds.setdefault((path.parent, data, str(types)), path)
-    return list(kinds.values())
+def _first(kind, paths=CONFIGS) -> list[Path]:
+    """Return the first config of each kind."""
+    return list({kind(path): path for path in reversed(paths)}.values())[::-1]
 
 
-def _named(paths):
-    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+def _data_of(path: Path) -> str:
+    """Return what the data of a config are, numbers left out."""
+    return re.sub(r"[\d.]+", "", str(load_config(path).data["data"]))
 
+
+def _named(paths, chosen=None):
+    """Give a test each of the paths; those that are not chosen are for `pytest -m exhaustive`."""
+    marks = [() if chosen is None or path in chosen else pytest.mark.exhaustive for path in paths]
+    cases = [pytest.param(path, marks=mark) for path, mark in zip(paths, marks, strict=True)]
+    return pytest.mark.parametrize("path", cases, ids=[path.stem for path in paths])
+
+
+PUBLISHED = [path for path in CONFIGS if "load" in zoo.zoo(path)]
+FAMILIES = _first(lambda path: path.parent)
 
 each_config = _named(CONFIGS)
-each_family = _named({path.parent: path for path in reversed(CONFIGS)}.values())
-each_kind = _named(_first_of_its_kind())
-each_published = _named([path for path in CONFIGS if "load" in zoo.zoo(path)])
+each_family = _named(FAMILIES)
+each_row = _named(CONFIGS, FAMILIES)
+each_kind = _named(CONFIGS, _first(_data_of))
+each_published = _named(PUBLISHED, _first(lambda path: path.parent, PUBLISHED))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +112,7 @@ def test_the_tables_list_every_config_in_the_order_of_the_tool():
     assert rows == [path.relative_to(zoo.FOLDER).as_posix() for path in CONFIGS]
 
 
-@each_config
+@each_row
 def test_the_line_of_a_config_says_what_the_config_is(path):
     row = zoo.row(path, *_model_of(path))
     assert row in zoo.README.read_text("utf-8"), "run python tools/zoo.py"
