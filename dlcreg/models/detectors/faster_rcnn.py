@@ -7,11 +7,8 @@ from typing import Literal
 from torch import Tensor
 from torchvision.models import detection
 
-from dlcreg.contracts import Detector
 from dlcreg.models.detectors import wrapped
-from dlcreg.models.layers.freezing import fix_statistics
 from dlcreg.registry import DETECTORS
-from dlcreg.structures import Boxes, Instances
 
 _MODELS = "https://download.pytorch.org/models"
 _MOBILENET = f"{_MODELS}/mobilenet_v3_large-8738ca79.pth"
@@ -37,7 +34,7 @@ _SIZES = {
 
 
 @DETECTORS.register_module()
-class FasterRCNN(Detector):
+class FasterRCNN(wrapped.TorchvisionDetector):
     """Faster R-CNN (Ren et al., 2015) of two stages, torchvision's and with its names.
 
     Args:
@@ -98,13 +95,6 @@ class FasterRCNN(Detector):
             wrapped.load(self.network, weights, _ADDRESSES[backbone], body, renamed, classes)
         self.train()
 
-    def train(self, mode: bool = True) -> FasterRCNN:
-        """Choose training or evaluation mode."""
-        super().train(mode)
-        if self.norm_eval:
-            fix_statistics(self)
-        return self
-
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return what the first stage says of the anchors, by level: it alone has fixed shapes.
 
@@ -118,12 +108,3 @@ class FasterRCNN(Detector):
         for level, (scores, moves) in enumerate(zip(objectness, offsets)):
             outputs |= {f"objectness_{level}": scores, f"offsets_{level}": moves}
         return outputs
-
-    def predict(self, images: Tensor) -> Boxes:
-        """Return boxes in pixels of normalised images ``(B, 3, H, W)``."""
-        return wrapped.predicted(self.network, images)
-
-    def loss(self, images: Tensor, instances: Instances) -> dict[str, Tensor]:
-        """Return the losses of both stages."""
-        height, width = images.shape[-2:]
-        return wrapped.losses(self.network, images, self.targets(instances, (height, width)))

@@ -13,11 +13,9 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet, SSDLiteHead
 
-from dlcreg.contracts import Detector, Size
+from dlcreg.contracts import Size
 from dlcreg.models.detectors import wrapped
-from dlcreg.models.layers.freezing import fix_statistics
 from dlcreg.registry import DETECTORS
-from dlcreg.structures import Boxes, Instances
 
 _ADDRESSES = {
     "coco": "https://download.pytorch.org/models/ssdlite320_mobilenet_v3_large_coco-a79551df.pth",
@@ -31,7 +29,7 @@ _BATCH_NORM = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
 
 
 @DETECTORS.register_module()
-class SSDLite(Detector):
+class SSDLite(wrapped.TorchvisionDetector):
     """SSDLite320 on MobileNetV3-Large (Howard et al., 2019), torchvision's and with its names.
 
     Every image is brought to one size, whatever its sides are. The finest map has a stride of 16 of
@@ -108,26 +106,10 @@ class SSDLite(Detector):
             wrapped.load(self.network, weights, _ADDRESSES, layers, {"features.": ""}, classes)
         self.train()
 
-    def train(self, mode: bool = True) -> SSDLite:
-        """Choose training or evaluation mode."""
-        super().train(mode)
-        if self.norm_eval:
-            fix_statistics(self)
-        return self
-
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return for each default box its offsets ``(B, A, 4)`` and the logits of its classes."""
         resized, _ = self.network.transform(list(images))
         return self.network.head(list(self.network.backbone(resized.tensors).values()))  # type: ignore[no-any-return]
-
-    def predict(self, images: Tensor) -> Boxes:
-        """Return boxes in pixels of normalised images ``(B, 3, H, W)``."""
-        return wrapped.predicted(self.network, images)
-
-    def loss(self, images: Tensor, instances: Instances) -> dict[str, Tensor]:
-        """Return the losses of offsets and classes."""
-        height, width = images.shape[-2:]
-        return wrapped.losses(self.network, images, self.targets(instances, (height, width)))
 
 
 def _check(

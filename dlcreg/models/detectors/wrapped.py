@@ -8,20 +8,48 @@ ratio of its sides, which is how torchvision brings them back from the size that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from dlcreg.contracts import Detector
 from dlcreg.models import weights as weight_files
-from dlcreg.structures import Boxes
+from dlcreg.models.layers.freezing import fix_statistics
+from dlcreg.structures import Boxes, Instances
 
 NO_MEAN, NO_STD = [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]
 """What torchvision is to normalise by: images come to a detector normalised."""
 
+Self = TypeVar("Self", bound="TorchvisionDetector")
+
 CLASSES = 2
 """Background and animal."""
+
+
+class TorchvisionDetector(Detector):
+    """A detector whose `network` is one of torchvision's."""
+
+    network: Any
+    norm_eval: bool
+    """Whether training keeps the statistics of batch normalisation as they are."""
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Choose training or evaluation mode."""
+        super().train(mode)
+        if self.norm_eval:
+            fix_statistics(self)
+        return self
+
+    def predict(self, images: Tensor) -> Boxes:
+        """Return boxes in pixels of normalised images ``(B, 3, H, W)``."""
+        return predicted(self.network, images)
+
+    def loss(self, images: Tensor, instances: Instances) -> dict[str, Tensor]:
+        """Return the network's losses by name."""
+        height, width = images.shape[-2:]
+        return losses(self.network, images, self.targets(instances, (height, width)))
 
 
 def predicted(network: nn.Module, images: Tensor) -> Boxes:
