@@ -9,13 +9,14 @@ import pytest
 
 LAYERS = {
     "errors": 0, "files": 0, "flipping": 0, "similarity": 0, "conditioning": 0,
-    "structures": 0, "contracts": 0,
+    "structures": 0, "recording": 0, "contracts": 0,
     "plugins": 1, "registry": 1, "schema": 1, "config": 1, "wiring": 1,
     "models": 2, "data": 2, "solvers": 2,
     "trace": 3, "trace_detectors": 3, "trace_heads": 3, "builder": 3,
     "inference": 4,
-    "apis": 5, "scaffold": 5, "doctor": 5,
-    "cli": 6, "testing": 6,
+    "analysis": 5,
+    "apis": 6, "scaffold": 6, "doctor": 6,
+    "cli": 7, "testing": 7,
 }  # fmt: skip
 ROOMS = {"models", "data", "solvers"}
 

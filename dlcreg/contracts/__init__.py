@@ -28,6 +28,7 @@ from dlcreg.contracts.head import Head
 from dlcreg.contracts.loss import Loss
 from dlcreg.contracts.metric import Metric
 from dlcreg.contracts.types import Outcomes, Size, Targets
+from dlcreg.contracts.video import Reader, VideoFrame
 
 __all__ = [
     "Backbone",
@@ -46,11 +47,13 @@ __all__ = [
     "MirrorsCondition",
     "Neck",
     "Outcomes",
+    "Reader",
     "ShowsAttention",
     "Size",
     "Targets",
     "Tracker",
     "Transform",
+    "VideoFrame",
     "WiresInside",
     "Writer",
 ]

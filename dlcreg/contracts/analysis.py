@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from dlcreg.recording import Recording
 from dlcreg.structures import DatasetInfo, Poses
 
 
@@ -28,31 +28,23 @@ class Tracker(ABC):
 
 
 class Writer(ABC):
-    """Predictions to a file, as they come: `open`, `write` for each frame in order, `close`."""
+    """The poses of a video to a file of one format."""
 
     suffix: ClassVar[str]
-    """Ending of the file's name, such as ``.h5``."""
+    """What the file's name ends with, such as ``.h5`` or ``_meta.pickle``."""
+
+    def can_write(self, recording: Recording) -> bool:
+        """Return whether the format is made for such a recording; by default for all."""
+        return True
 
     @abstractmethod
-    def open(self, path: Path, info: DatasetInfo, provenance: Mapping[str, Any]) -> None:
-        """Begin a file.
+    def write(self, recording: Recording, path: Path) -> None:
+        """Write a file, whole or not at all; one that is there is replaced.
 
         Args:
-            path: the file.
-            info: names of keypoints and animals.
-            provenance: what made the predictions, in plain containers.
+            recording: a row for every frame of the video.
+            path: the file, with this format's `suffix`.
+
+        Raises:
+            DlcregError: it cannot be written, or a library that it needs is not installed.
         """
-
-    @abstractmethod
-    def write(self, poses: Poses, frame: int) -> None:
-        """Add a frame.
-
-        Args:
-            poses: CPU tensors with B = 1, in pixels of the frame; no row for a frame that could
-                not be read.
-            frame: number of the frame, from 0.
-        """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Finish the file, so that it is whole."""

@@ -47,6 +47,7 @@ TRANSFORMS = _contract("transforms", "Transform", "transform")
 DATASETS = _contract("datasets", "Dataset", "data set")
 METRICS = _contract("metrics", "Metric", "metric")
 DETECTORS = _contract("detectors", "Detector", "detector")
+READERS = _contract("readers", "Reader", "reader")
 TRACKERS = _contract("trackers", "Tracker", "tracker")
 WRITERS = _contract("writers", "Writer", "writer")
 
@@ -67,6 +68,7 @@ REGISTRIES.update(
         DATASETS,
         METRICS,
         DETECTORS,
+        READERS,
         TRACKERS,
         WRITERS,
     )
@@ -85,6 +87,7 @@ __all__ = [
     "MODELS",
     "NECKS",
     "OPTIMIZERS",
+    "READERS",
     "REGISTRIES",
     "SCHEDULERS",
     "TRACKERS",

@@ -307,6 +307,7 @@ assert listed == [registry.library_names() for registry in (OPTIMIZERS, SCHEDULE
     ("group", "base"),
     [
         ("detectors", "Detector"),
+        ("readers", "Reader"),
         ("trackers", "Tracker"),
         ("writers", "Writer"),
         ("schedulers", "_ParamScheduler"),

@@ -1,0 +1,1 @@
+"""From the poses of a video to tracks, files and figures."""
