@@ -1,0 +1,47 @@
+"""Result files, ours and DeepLabCut's, to a `Recording`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from dlcreg.analysis.read_tables import read_csv, read_h5
+from dlcreg.errors import DataError
+from dlcreg.recording import Recording
+
+
+def read_recording(path: str | Path, tracked: bool | None = None) -> Recording:
+    """Return the poses that a result file holds.
+
+    Read are ``.h5`` and ``.csv`` tables of DeepLabCut (single and multi-animal, with unique body
+    parts, tracks, filtered ones, labels) and what the writers of the same formats wrote, which
+    comes back as it was: arrays, names, video and provenance.
+
+    What a foreign table does not say is chosen so: instance scores are the mean likelihood of the
+    keypoints that were found; rows are tracks if the table's key is ``tracks`` or the file name
+    ends with the mark of a tracker (``_el``, ``_bx``, ``_sk``, ``_ctd``, ``_tr``, ``_tracks``,
+    before ``_filtered``); frames that the index leaves out are not readable; the images of a table
+    of labels are its frames, in order, and ``provenance["images"]`` names them.
+
+    Args:
+        path: the file.
+        tracked: whether its rows are the same animal in all frames, where you know better.
+
+    Raises:
+        DataError: it is not there, damaged, of another kind, or no table of poses.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(
+            f"{path} cannot be read: poses are read from {', '.join(_READERS)}, not from "
+            f"{path.suffix or 'a file without suffix'}"
+        )
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    recording = reader(path)
+    return recording if tracked is None else replace(recording, tracked=tracked)
+
+
+_READERS: dict[str, Callable[[Path], Recording]] = {".h5": read_h5, ".csv": read_csv}

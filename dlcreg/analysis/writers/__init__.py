@@ -1,0 +1,1 @@
+"""The formats in which poses leave: one file each."""
