@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import assert_same, plain, recording, single
 
-from dlcreg import WRITERS
+from dlcreg.analysis.formats import build_writer
 from dlcreg.analysis.reading import read_recording
 from dlcreg.errors import DataError, DlcregError
 from dlcreg.structures import DatasetInfo
@@ -28,7 +28,7 @@ KINDS = {
 
 
 def _written(values, path):
-    WRITERS.get(path.suffix[1:])().write(values, path)
+    build_writer(path.suffix[1:]).write(values, path)
     return path
 
 

@@ -17,7 +17,7 @@ from dlcreg.registry import WRITERS
 _DIGITS = 9  # that tell every float32 from its neighbours
 
 
-@WRITERS.register_module(name="csv")
+@WRITERS.register_module()
 class CSVWriter(Writer):
     """DeepLabCut's ``.csv``: the table of `H5Writer` with three or four rows of headers.
 

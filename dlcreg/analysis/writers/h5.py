@@ -28,7 +28,7 @@ EXTRAS = ("instance_scores", "boxes", "identities", "identity_scores", "times", 
 _LARGEST_HEADER = 60_000  # bytes; HDF5 keeps attributes of up to 64 KiB
 
 
-@WRITERS.register_module(name="h5")
+@WRITERS.register_module()
 class H5Writer(Writer):
     """DeepLabCut's ``.h5``, which its tools, napari, movement, keypoint-moseq and others read.
 
