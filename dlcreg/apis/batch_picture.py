@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor, nn
 
-from dlcreg.apis.pictures import ANIMALS
+from dlcreg.analysis.colours import ANIMALS
 from dlcreg.builder.plan import Plan
 from dlcreg.contracts import Detector, Head
 from dlcreg.files import written_whole

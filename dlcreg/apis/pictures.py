@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
@@ -22,17 +21,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from dlcreg.analysis.colours import ANIMALS, keypoint_colours
 from dlcreg.files import written_whole
 
 Window = tuple[float, float, float, float]
 """Centres of the first and of the last pixel that are shown: x, y, x, y."""
 
 CELL = 4.2  # inches for a frame, where three are side by side
-ANIMALS = ("#ffffff", "#ffd500", "#00e5ff", "#ff6ad5", "#8dff5a", "#ff8a1f", "#a98bff", "#ff4d4d")
-_KEYPOINTS = (
-    *("#ff2d2d", "#ffe119", "#3cff4f", "#00e5ff", "#3a6bff", "#ff3df2"),
-    *("#ff8c1a", "#a55bff", "#00997a", "#ffb3c7", "#9a5b1f", "#b8c4ff"),
-)
 _SHADOW = withStroke(linewidth=2.6, foreground="#000000a0")  # seen on any ground
 
 
@@ -116,7 +111,7 @@ def draw_frames(
         figsize=(width * columns, (height + 0.25) * rows + legend + 0.35), layout="constrained"
     )
     FigureCanvasAgg(figure)
-    colours = _colours(len(keypoint_names) + len(unique_names))
+    colours = keypoint_colours(len(keypoint_names) + len(unique_names))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(frames) :]:
         axes.set_visible(False)
@@ -298,13 +293,6 @@ def _losses(series: Mapping[str, object]) -> list[str]:
 
 def _series(rows: Sequence[dict[str, str]], name: str) -> list[tuple[float, float]]:
     return [(float(row["epoch"]), float(row[name])) for row in rows if row[name] not in ("", None)]
-
-
-def _colours(count: int) -> np.ndarray:
-    """Return RGBA ``(count, 4)``: few can be told apart at a glance, many follow the rainbow."""
-    if count <= len(_KEYPOINTS):
-        return np.array([to_rgba(colour) for colour in _KEYPOINTS[:count]]).reshape(count, 4)
-    return colormaps["gist_rainbow"](np.linspace(0, 1, count))
 
 
 def _within(points: np.ndarray, window: Window) -> np.ndarray:

@@ -10,8 +10,8 @@ import torch
 from matplotlib.colors import to_rgb
 from torch import nn
 
+from dlcreg.analysis.colours import ANIMALS
 from dlcreg.apis.batch_picture import Target, _palette, targets_of
-from dlcreg.apis.pictures import ANIMALS
 from dlcreg.builder import build_model
 from dlcreg.contracts import Codec, Head
 from dlcreg.structures import Batch, DatasetInfo, Instances, Meta
