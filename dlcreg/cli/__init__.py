@@ -13,6 +13,7 @@ from dlcreg.cli import (
     doctor,
     draw,
     evaluate,
+    filter,
     info,
     parts,
     plugin,
@@ -22,7 +23,20 @@ from dlcreg.cli import (
 from dlcreg.cli.options import error_as_json, print_json
 from dlcreg.errors import DlcregError
 
-COMMANDS = (demo, train, evaluate, predict, draw, check, config, parts, plugin, info, doctor)
+COMMANDS = (
+    demo,
+    train,
+    evaluate,
+    predict,
+    filter,
+    draw,
+    check,
+    config,
+    parts,
+    plugin,
+    info,
+    doctor,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
