@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlcreg.analysis.filters import Method, filtered
+from dlcreg.analysis.formats import build_writer
 from dlcreg.analysis.reading import read_recording
 from dlcreg.errors import DlcregError
-from dlcreg.registry import WRITERS
 
 MARK = "_filtered"
 """What the names of DeepLabCut's filtered files end with."""
@@ -36,18 +36,18 @@ def filter_result(
         max_gap: longest gap that is filled, in frames; None: `window`.
         ar: order of the autoregression of ``arima``.
         ma: order of its moving average.
-        formats: names of WRITERS.
+        formats: names of writers, see `build_writer`.
         out: folder of the files; None: that of the result.
 
     Raises:
         DataError: the result cannot be read, is filtered already, or is not tracked.
-        DlcregError: an argument is out of range, or a file cannot be written.
-        PluginError: there is no such format.
+        DlcregError: an argument is out of range, there is no such format, or a file cannot be
+            written.
     """
     result = Path(result)
     if result.stem.endswith(MARK):
         raise DlcregError(f"{result} is filtered already: give the file that it was made of")
-    writers = [WRITERS.get(name)() for name in formats]
+    writers = [build_writer(name) for name in formats]
     options = {"pcutoff": pcutoff, "max_gap": max_gap, "ar": ar, "ma": ma}
     recording = filtered(read_recording(result), method, window, **options)  # type: ignore[arg-type]
     folder = result.parent if out is None else Path(out)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dlcreg.analysis.formats import build_writer
 from dlcreg.analysis.reading import read_recording
 from dlcreg.cli import main
 from dlcreg.recording import Recording
-from dlcreg.registry import WRITERS
 from dlcreg.structures import DatasetInfo
 
 
@@ -18,7 +18,7 @@ def result(tmp_path):
     points[4] = 100
     scores = np.full((9, 1, 1), 0.9, np.float32)
     path = tmp_path / "clipDLC_X.h5"
-    WRITERS.get("h5")().write(Recording(points, scores, scores[..., 0], DatasetInfo(("a",))), path)
+    build_writer("h5").write(Recording(points, scores, scores[..., 0], DatasetInfo(("a",))), path)
     return path
 
 
