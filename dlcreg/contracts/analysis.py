@@ -11,19 +11,35 @@ from dlcreg.structures import DatasetInfo, Poses
 
 
 class Tracker(ABC):
-    """Poses of single frames to animals followed through a video. Frames come in order."""
+    """Poses of single frames to animals that are followed through a video.
+
+    `reset`, then `update` for each frame, in order. A tracker gives every animal that it follows a
+    number. It may lose one, or not be sure, and go on with another number: which numbers are the
+    same animal is for stitching to say.
+    """
+
+    code: ClassVar[str] = "tracks"
+    """What the names of result files say after the scorer; DeepLabCut knows its own trackers by
+    ``bx`` (box), ``el`` (ellipse) and ``sk`` (skeleton)."""
 
     @abstractmethod
     def reset(self, info: DatasetInfo) -> None:
-        """Forget all animals; `info` names the keypoints of the video to come."""
+        """Forget all animals, and count from 0 again; `info` names the keypoints to come."""
 
     @abstractmethod
     def update(self, poses: Poses, frame: int) -> Poses:
-        """Return the poses of a frame with `Poses.identities`; -1 for those of no animal.
+        """Return the poses of a frame with the numbers of their animals as `Poses.identities`.
+
+        A number counts from 0, stands for one animal, and once in a frame; -1 for poses that are
+        of none. All else stays as it is, and so does what was given.
 
         Args:
             poses: CPU tensors with B = 1, in pixels of the frame.
-            frame: number of the frame, from 0; numbers may be left out.
+            frame: number of the frame, larger than the last one; those of frames that could not
+                be read are left out.
+
+        Raises:
+            ValueError: a frame out of order.
         """
 
 

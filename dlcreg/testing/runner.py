@@ -34,6 +34,7 @@ OF_THEIR_OWN = (
     "datasets",
     "metrics",
     "detectors",
+    "trackers",
 )
 """The kinds with checks of their own; each has a module of its name beside this one."""
 

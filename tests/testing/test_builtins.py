@@ -171,6 +171,10 @@ PARTS = [
     ("losses", "KLDiscreteLoss"),
     ("losses", "OHKMLoss"),
     ("losses", "SpatialCrossEntropyLoss"),
+    ("trackers", "SortBox"),
+    ("trackers", "SortEllipse"),
+    ("trackers", "SortPose"),
+    ("trackers", "SortPose", dict(arguments=dict(margin=0.0, max_age=0))),
 ]
 EXPECTED = {
     "transforms/GenerativeCondition": {

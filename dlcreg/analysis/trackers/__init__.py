@@ -1,0 +1,1 @@
+"""The trackers that come with dlcreg, see `dlcreg.contracts.Tracker`."""
