@@ -39,6 +39,9 @@ class DLCRNet(Backbone):
         fused_channels: channels of each bank in the end.
         upsampled_channels: channels of a transposed convolution that doubles the map in the end,
             with ReLU; 128 in the published variant of stride 4. None: no such layer.
+        upsampled_norm: batch normalisation before that ReLU. Without it most of these channels may
+            be 0 for good after a few steps at the learning rates of a training from random weights.
+            The published variant, which learns slowly from known weights, has none.
         weights: of the ResNet, see `ResNet`.
         frozen_stages: of the ResNet: the first so many parts do not learn.
         norm_eval: keep the statistics of the ResNet's batch normalisation as they are.
@@ -68,6 +71,7 @@ class DLCRNet(Backbone):
         engine: Engine = "tensorflow",
         fused_channels: int = 128,
         upsampled_channels: int | None = None,
+        upsampled_norm: bool = False,
         weights: str | None = None,
         frozen_stages: int = 0,
         norm_eval: bool = False,
@@ -79,6 +83,8 @@ class DLCRNet(Backbone):
     ) -> None:
         super().__init__()
         _check(output_stride, engine, fused_channels, upsampled_channels, batch_statistics)
+        if upsampled_norm and upsampled_channels is None:
+            raise ValueError("upsampled_norm=True needs upsampled_channels: there is no such layer")
         self.resnet = ResNet(
             depth,
             output_stride,
@@ -98,6 +104,8 @@ class DLCRNet(Backbone):
         self.upsample = nn.Sequential()
         if upsampled_channels is not None:
             self.upsample.append(Deconvolution(width, upsampled_channels))
+            if upsampled_norm:
+                self.upsample.append(nn.BatchNorm2d(upsampled_channels))
             self.upsample.append(nn.ReLU(inplace=True))
         self.out_channels = (upsampled_channels or width,)
         self.out_strides = (output_stride // (2 if upsampled_channels else 1),)

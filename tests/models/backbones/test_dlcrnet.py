@@ -44,6 +44,14 @@ def test_its_channels_are_the_paper_s():
         assert DLCRNet(50).out_channels == (128 + 128 + 2048,)
 
 
+@pytest.mark.parametrize("norm", [False, True])
+def test_channels_whose_offset_went_astray_are_alive_if_they_are_normalised(images, norm):
+    model = DLCRNet(18, upsampled_channels=8, upsampled_norm=norm)
+    torch.nn.init.constant_(model.upsample[0].bias, -100.0)
+    model(images)[0].square().sum().backward()
+    assert model.upsample[0].weight.grad.any() == norm
+
+
 @pytest.mark.parametrize("engine", ["pytorch", "tensorflow"])
 @pytest.mark.parametrize("detach", [False, True])
 def test_gradients_go_through_the_banks_unless_they_are_detached(images, engine, detach):
@@ -124,6 +132,7 @@ def test_doubling_takes_the_pixels_that_tensorflow_takes(size):
         (dict(engine="pytorch", batch_statistics=True), "needs engine='tensorflow'"),
         (dict(fused_channels=0), "at least 1: 0, None"),
         (dict(upsampled_channels=0), "at least 1: 128, 0"),
+        (dict(upsampled_norm=True), "needs upsampled_channels"),
         (dict(pixel_mean=(1.0, 2.0)), "pixel_mean needs 3 values"),
     ],
 )

@@ -45,6 +45,12 @@ ALIKE = {
     "dlc_ctd_prenet_rtmpose_x",
 }
 SMALL = ["buctd_prenet_w32_coco_colored_384x288", "dlc_ctd_prenet_rtmpose_s"]
+LARGE = [
+    "buctd_coam_w32_coco_colored_384x288",
+    "buctd_coam_w48_coco_colored_384x288",
+    "buctd_coam_w48_coco_stacked_384x288",
+    "dlc_ctd_prenet_hrnet_w32",
+]
 ALL = "buctd_coam_w32_coco_colored_384x288", "dlc_ctd_coam_w32", "dlc_ctd_prenet_hrnet_w32"
 
 
@@ -54,7 +60,9 @@ def _on_meta(name: str) -> torch.nn.Module:
         return load_published(name, None).eval()
 
 
-@pytest.mark.parametrize("name", [*SMALL, ALL[1]])
+@pytest.mark.parametrize(
+    "name", [*SMALL, ALL[1], *(pytest.param(name, marks=pytest.mark.exhaustive) for name in LARGE)]
+)
 def test_outputs_are_the_original_s_of_keypoints_as_of_the_drawn_map(original, name):
     file = original(name)
     model = load_published(name, file.state).eval()
