@@ -17,6 +17,7 @@ from dlcreg.config import ConfigTree, load_config
 from dlcreg.contracts import Transform
 from dlcreg.data.transforms.adapt import as_pipeline
 from dlcreg.errors import CheckpointError, ConfigError, Problem
+from dlcreg.inference.exported.loaded import is_exported, load_exported
 from dlcreg.registry.recorded import check_recorded
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.evaluation import Evaluation
@@ -98,7 +99,7 @@ def load_trained(
     """Return the model of a checkpoint, built from the config that it carries.
 
     Args:
-        checkpoint: a ``.pth`` file of a training.
+        checkpoint: a ``.pth`` file of a training, or a file that was exported from one.
         options: values that replace those of the config, ``key.path=value`` or a mapping.
 
     Raises:
@@ -106,6 +107,8 @@ def load_trained(
         ConfigError: mistakes in the options.
         PluginError: packages that it was made with are not installed.
     """
+    if is_exported(checkpoint):
+        return Trained(*load_exported(checkpoint, options, _untrained), str(checkpoint))
     state = checkpoints.load(checkpoint)
     if not state.get("config") or not state.get("info"):
         raise CheckpointError(f"{checkpoint} carries no config, or no names of keypoints.")
@@ -130,9 +133,13 @@ def model_of(
         ConfigError: mistakes in the model's config.
         CheckpointError: the weights do not fit.
     """
+    model = _untrained(state, tree, info)
+    checkpoints.load_weights(model, checkpoints.weights_of(state), source)
+    return model.eval()
+
+
+def _untrained(state: Mapping[str, Any], tree: ConfigTree, info: DatasetInfo) -> nn.Module:
     wired = info.wiring()
     if state.get("input_size"):  # some parts are made for the size that the training had
         wired["input_size"] = tuple(state["input_size"])
-    model = build_model(tree, pretrained=False, **wired)
-    checkpoints.load_weights(model, checkpoints.weights_of(state), source)
-    return model.eval()
+    return build_model(tree, pretrained=False, **wired)

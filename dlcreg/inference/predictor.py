@@ -16,6 +16,7 @@ from dlcreg.errors import DlcregError
 from dlcreg.inference.batch_size import BatchSize, Size
 from dlcreg.inference.checkpoint import Trained, load_trained
 from dlcreg.inference.engine import Engine, Job
+from dlcreg.inference.exported.loaded import is_exported
 from dlcreg.inference.following import followed, tracks_of
 from dlcreg.inference.proposing import Ask, check_proposals, proposer_of
 from dlcreg.inference.samples import Samples
@@ -25,7 +26,7 @@ from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import Precision, choose_device
 from dlcreg.solvers.prediction import joined, nobody, predict_batch
 from dlcreg.solvers.proposed import of_proposals, oks_nms
-from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
+from dlcreg.structures import Batch, DatasetInfo, Meta, Poses, Sample
 
 logger = logging.getLogger("dlcreg")
 
@@ -49,7 +50,8 @@ class Predictor:
     ...     print(meta.path, poses.scores[0].mean())
 
     Args:
-        checkpoint: a ``.pth`` file of a training.
+        checkpoint: a ``.pth`` file of a training, or an ``.onnx`` or ``.pt2`` file that was
+            exported from one.
         proposals: for models that see one animal at a time, what says where the animals are: a
             `Predictor`, or the checkpoint of a detector or of a model that sees whole images; a
             JSON file of results or `Proposals`, which know images by their names, else by their
@@ -109,7 +111,7 @@ class Predictor:
         if isinstance(proposals, (str, Path)):
             proposals = (
                 Predictor(proposals, device=self.device, batch_size=batch_size)
-                if checkpoints.is_checkpoint(proposals)
+                if checkpoints.is_checkpoint(proposals) or is_exported(proposals)
                 else Proposals.read(proposals)
             )
         self.proposals: Predictor | Proposals | Ask | None = proposals
@@ -247,6 +249,16 @@ class Predictor:
             read = read_ahead(frames, _AHEAD)
             jobs = (self.samples.crops(frame, found) for frame, found in self.proposed(read))
         return self.run(jobs)
+
+    def samples_of(self, frame: Frame) -> Sequence[Sample]:
+        """Return what the model sees of a frame that was read: it, or its animals."""
+        if self._proposed is None:
+            return self.samples.whole(frame).samples
+        return [
+            one
+            for _, found in self.proposed([frame])
+            for one in self.samples.crops(frame, found).samples
+        ]
 
     def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Frame, Poses]]:
         """Yield the frame of each job in order, and the poses that are found in its samples."""

@@ -136,15 +136,23 @@ class PoseModel(nn.Module):
         size = (height, width)
         if mode == "predict" and not flip_test:
             return self._predicted(self.features(images, condition), size)
-        outputs = self._outputs(images, condition, flip_test)
-        if mode == "tensor":
-            return self._single(outputs)
+        outputs = self._single(self._outputs(images, condition, flip_test))
+        return outputs if mode == "tensor" else self.decode(outputs, size)
+
+    def decode(self, outputs: Outputs, size: Size) -> Any:
+        """Return the poses that outputs mean, as ``mode='predict'`` gives them.
+
+        Args:
+            outputs: what ``mode='tensor'`` gives.
+            size: height and width of the images once they are padded (`pad`).
+        """
+        by_head = outputs if isinstance(self.head, nn.ModuleDict) else {"": outputs}
         found = {
-            name: head.codec.decode(outputs[name], size)
+            name: head.codec.decode(by_head[name], size)
             for name, head in self.heads.items()
             if not head.completes
         }
-        return self._completed(found, outputs, size)
+        return self._completed(found, by_head, size)
 
     def pad(self, images: Tensor) -> Tensor:
         """Return images whose sides `size_divisor` divides, padded at the right and the bottom."""
@@ -255,7 +263,7 @@ class PoseModel(nn.Module):
             condition = torch.cat([condition, *others])
         batch = torch.cat([images, *(mirror_images(images, shift) for shift in shifts)])
         features = self.features(batch, condition)
-        count = len(images)
+        count = images.shape[0]  # not len(), which a traced graph would keep as a number
         outputs = {}
         for name, head in self.heads.items():
             every = {key: value.float() for key, value in head(features).items()}

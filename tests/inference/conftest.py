@@ -83,6 +83,18 @@ def bottom_up(two_mice, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def part_affinity(two_mice, tmp_path_factory) -> Path:
+    """The checkpoint of a model that puts two animals together along part affinity fields."""
+    config = small_config(two_mice, [])
+    config["model"]["head"] = {
+        "type": "DeconvHead",
+        "codec": {"type": "PartAffinityFields"},
+        "losses": {name: {"type": "MSELoss"} for name in ("heatmap", "locref", "paf")},
+    }
+    return train(config, work_dir=tmp_path_factory.mktemp("part_affinity")).checkpoint
+
+
+@pytest.fixture(scope="session")
 def measured() -> Callable[..., list]:
     """What evaluation finds in the test part: ``measured(checkpoint)`` gives (Meta, Poses)."""
 

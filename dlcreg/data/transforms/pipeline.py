@@ -49,6 +49,33 @@ class Pipeline(Transform):
         )
         return replace(result, instances=replace(result.instances, unique=unique))
 
+    def single_warp(self, sample: Sample) -> Warp | None:
+        """Return the one move that all steps together are, for samples like this one.
+
+        Args:
+            sample: its image's size and its labels may count.
+
+        Raises:
+            ValueError: a step does something else to images than to move them, or two fill the
+                outside differently.
+        """
+        whole: Warp | None = None
+        rng = np.random.default_rng(0)
+        for transform in self.transforms:
+            name = type(transform).__name__
+            if isinstance(transform, LabelTransform):
+                continue
+            if not isinstance(transform, GeometricTransform):
+                raise ValueError(f"{name} does more to images than to move them")
+            size = whole.size if whole else sample.image.shape[:2]
+            warp = transform.warp(size, sample.instances, rng)
+            if warp is None:
+                continue
+            if whole and _clash(whole, warp):
+                raise ValueError(f"{name} fills the outside in another way than a step before it")
+            whole = _merged(whole, warp) if whole else warp
+        return whole
+
     def _run(self, sample: Sample, rng: np.random.Generator) -> Sample:
         pending: Warp | None = None
         for transform in self.transforms:

@@ -137,9 +137,8 @@ def warp_image(image: np.ndarray, warp: Warp) -> np.ndarray:
     backward = invert(warp.matrix)
     if border != "reflect" or _inside(backward, size, image.shape[:2]):
         image, backward = _region(image, backward, size)
-    # the epsilon keeps 1 / 0.4 from rounding one way here and another way there
-    shrink = round(float(np.sqrt(abs(np.linalg.det(backward[:, :2])))) - 1e-6)
-    if shrink >= 2 and min(image.shape[:2]) >= shrink:
+    shrink = shrink_of(backward, image.shape[:2])
+    if shrink > 1:
         image, backward = _average(image, backward, shrink)
     shifted = _copied(image, backward, size)
     if shifted is not None:
@@ -152,6 +151,18 @@ def warp_image(image: np.ndarray, warp: Warp) -> np.ndarray:
         borderMode=_CV_BORDER[border],
         borderValue=(fill, fill, fill),
     )
+
+
+def shrink_of(backward: np.ndarray, size: Size) -> int:
+    """Return the side of the blocks that an image is averaged over before it is sampled; 1: none.
+
+    Args:
+        backward: float64 ``(2, 3)``, new pixels to old pixels.
+        size: height and width of the old image.
+    """
+    # the epsilon keeps 1 / 0.4 from rounding one way here and another way there
+    side = round(float(np.sqrt(abs(np.linalg.det(backward[:, :2])))) - 1e-6)
+    return side if 2 <= side <= min(size) else 1
 
 
 def _corners(size: Size) -> np.ndarray:

@@ -181,7 +181,7 @@ def gaussian_maps(
         )
     maps = column[..., :, None] * row[..., None, :]
     if maps.shape[1] == 0:
-        return maps.new_zeros((len(maps), *maps.shape[2:]))
+        return maps.new_zeros((maps.shape[0], *maps.shape[2:]))
     return maps[:, 0] if maps.shape[1] == 1 else maps.amax(dim=1)
 
 

@@ -161,7 +161,7 @@ class TokenPoseHead(Head):
         (features,) = inputs
         x, positions = self._tokens(features)
         grid = patch_grid((features.shape[-2], features.shape[-1]), self.patch_size)
-        index = torch.arange(self.num_keypoints, device=x.device).expand(len(x), -1)
+        index = torch.arange(self.num_keypoints, device=x.device).expand(x.shape[0], -1)
         maps = []
         for layer, repeat, _ in self._layers():
             x = x + positions if repeat else x
