@@ -8,10 +8,15 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dlcreg.errors import ProjectError
+from dlcreg.files import written_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger("dlcreg")
 
@@ -198,7 +203,6 @@ def write_table(
         values: float64 ``(rows, columns)``; NaN where nothing is labelled.
     """
     import pandas as pd
-    import tables
 
     multianimal = any(individual for individual, _, _ in columns)
     keys = [(scorer, *(column if multianimal else column[1:])) for column in columns]
@@ -211,8 +215,26 @@ def write_table(
         columns=pd.MultiIndex.from_tuples(keys, names=names),
     )
     path = folder / f"CollectedData_{scorer}.h5"
-    frame.to_hdf(path, key=_KEY, mode="w")
-    with tables.open_file(path, "a") as file:
-        # pandas below 3.1 takes files of newer versions for broken without this
-        file.get_node(f"/{_KEY}")._v_attrs.pandas_version = "0.15.2"
-    frame.to_csv(path.with_suffix(".csv"))
+    write_frame(frame, path, path.with_suffix(".csv"))
+
+
+def write_frame(frame: pd.DataFrame, h5: Path, csv: Path) -> None:
+    """Write a table as DeepLabCut does, twice, each file whole or not at all.
+
+    Args:
+        frame: its rows are images, its columns those of DeepLabCut.
+        h5: file for its tools.
+        csv: file for people.
+
+    Raises:
+        DlcregError: a file cannot be written.
+    """
+    import tables
+
+    with written_whole(h5) as temporary:
+        frame.to_hdf(temporary, key=_KEY, mode="w")
+        with tables.open_file(temporary, "a") as file:
+            # pandas below 3.1 takes files of newer versions for broken without this
+            file.get_node(f"/{_KEY}")._v_attrs.pandas_version = "0.15.2"
+    with written_whole(csv) as temporary:
+        frame.to_csv(temporary)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import yaml
 
 from dlcreg.errors import ProjectError
+from dlcreg.files import write_text
 
 
 def read_config(root: Path) -> dict[str, Any]:
@@ -88,3 +90,50 @@ def listed_videos(config: dict[str, Any], root: Path) -> set[str]:
             f"not be {videos!r}"
         )
     return {PureWindowsPath(str(video)).stem for video in videos}
+
+
+def list_video(root: Path, video: Path, size: tuple[int, int]) -> None:
+    """Add a video to ``video_sets`` in config.yaml, unless one of its name is there.
+
+    The rest of the file, its comments among it, stays as it is.
+
+    Args:
+        root: folder of the project.
+        video: its file.
+        size: height and width of its frames.
+
+    Raises:
+        ProjectError: the section is written in a way that nothing can be added to.
+        DlcregError: the file cannot be written.
+    """
+    if video.stem in listed_videos(read_config(root), root):
+        return
+    path = root / "config.yaml"
+    text = path.read_text(encoding="utf-8-sig")
+    height, width = size
+    key = yaml.safe_dump(str(video.resolve()), width=math.inf).splitlines()[0]
+    lines = text.splitlines(keepends=True)
+    at = next((i for i, line in enumerate(lines) if line.startswith("video_sets:")), None)
+    following = "" if at is None else "".join(lines[at + 1 : at + 2])
+    indent = following[: len(following) - len(following.lstrip())] or "  "
+    entry = f"{indent}{key}:\n{indent}  crop: 0, {width}, 0, {height}\n"
+    if at is None:
+        new = f"{text.rstrip()}\nvideo_sets:\n{entry}"
+    elif lines[at].partition(":")[2].partition("#")[0].strip() in ("", "{}"):
+        lines[at] = f"video_sets:\n{entry}"
+        new = "".join(lines)
+    else:
+        new = ""
+    if not new or video.stem not in _listed_in(new, root):
+        raise ProjectError(
+            f"{path}: the video could not be added to video_sets: write it there as "
+            f"{key}: {{crop: '0, {width}, 0, {height}'}}"
+        )
+    write_text(path, new)
+
+
+def _listed_in(text: str, root: Path) -> set[str]:
+    try:
+        return listed_videos(yaml.safe_load(text), root)
+    except yaml.YAMLError:
+        return set()
