@@ -45,16 +45,12 @@ class Resample(nn.Module):
         if any(self.rest):
             moved = F.pad(moved, self.rest, mode="replicate")
         if self.shrink > 1:
-            moved = _rounded(F.avg_pool2d(moved, self.shrink))
+            moved = (F.avg_pool2d(moved, self.shrink) + 0.5).floor()  # halves as OpenCV has them
         if self.grid is not None:
             grid = self.grid.expand(images.shape[0], -1, -1, -1)
             moved = F.grid_sample(
                 moved - self.fill, grid, "bilinear", self.padding, align_corners=True
             )
-            moved = _rounded(moved + self.fill)
+            moved = (moved + self.fill).round()
         return moved.clamp(0, 255).to(torch.uint8)
 
-
-def _rounded(values: Tensor) -> Tensor:
-    """Return the nearest whole numbers, halves upwards as OpenCV has it."""
-    return (values + 0.5).floor()
