@@ -53,4 +53,3 @@ class Resample(nn.Module):
             )
             moved = (moved + self.fill).round()
         return moved.clamp(0, 255).to(torch.uint8)
-
