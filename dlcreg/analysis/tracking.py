@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from dlcreg.wiring import construct
 
 def track(
     recording: Recording,
-    tracker: Tracker | str | Mapping[str, Any] = "SortPose",
+    tracker: Tracker | str | Mapping[str, Any] = "sort-ellipse",
     num_animals: int | None = None,
     *,
     identities: bool | None = None,
@@ -33,7 +34,7 @@ def track(
 
     Args:
         recording: poses in any order. One that is tracked already is tracked anew.
-        tracker: or the name or the config of one of the registry TRACKERS.
+        tracker: one of the registry TRACKERS, see `build_tracker`.
         num_animals: how many there are at most; None: as many individuals as have names, else
             the most that the data had in an image.
         identities: animals are named by what the model says of who they are, and stitching looks
@@ -66,7 +67,8 @@ def track(
     count = num_animals or len(names) or recording.info.num_individuals
     if num_animals is not None and num_animals < 1:
         raise ValueError(f"num_animals={num_animals}: give 1 or more")
-    numbers = tracklet_numbers(recording, built(tracker, recording))
+    built = build_tracker(tracker, recording)
+    numbers = tracklet_numbers(recording, built)
     if votes is not None:
         numbers = split_by_votes(numbers, votes)
     tracklets = tracklets_of(recording, numbers)
@@ -75,14 +77,31 @@ def track(
     by_number[tracklets.numbers] = animals
     known = max(count, 0 if votes is None else len(names))
     names = (*names[:known], *(f"individual{i + 1}" for i in range(len(names), known)))
-    return interpolated(arranged(recording, by_number[numbers], names), interpolate)
+    facts = {"tracker": type(built).__name__, "animals": count, "identities": votes is not None}
+    tracked = arranged(recording, by_number[numbers], names)
+    tracked.provenance = {**recording.provenance, "tracking": {**facts, "interpolate": interpolate}}
+    return interpolated(tracked, interpolate)
 
 
-def built(tracker: Tracker | str | Mapping[str, Any], recording: Recording) -> Tracker:
-    """Return a tracker, built from its name or its config if it is not one already."""
-    if isinstance(tracker, str):
-        tracker = {"type": tracker}
-    made: Tracker = construct(TRACKERS, tracker, recording.info.wiring(), "tracker")
+def tracker_names() -> dict[str, str]:
+    """Return the trackers that are known, by short name: ``sort-pose`` for ``SortPose``."""
+    return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", one).lower(): one for one in TRACKERS.names()}
+
+
+def build_tracker(tracker: Tracker | str | Mapping[str, Any], recording: Recording) -> Tracker:
+    """Return a tracker for a recording.
+
+    Args:
+        tracker: one that is built already; its name, short or as a config writes it; or its config.
+        recording: gives the values that are wired.
+
+    Raises:
+        PluginError, ConfigError: there is none, or it does not take these options.
+    """
+    config = {"type": tracker} if isinstance(tracker, str) else tracker
+    if isinstance(config, Mapping) and isinstance(name := config.get("type"), str):
+        config = {**config, "type": tracker_names().get(name.lower(), name)}
+    made: Tracker = construct(TRACKERS, config, recording.info.wiring(), "tracker")
     return made
 
 
@@ -117,6 +136,26 @@ def poses_of(recording: Recording) -> Iterator[Poses]:
         for name, value in optional.items():
             setattr(poses, name, torch.from_numpy(value[frame, None]))
         yield poses
+
+
+def as_tracks(recording: Recording, names: Sequence[str] = ()) -> Recording:
+    """Return a recording whose poses say which animal they are, with a row for each animal.
+
+    So conditioned tracking (`Predictor.track`), which numbers animals itself, gives the same kind
+    of recording as a tracker.
+
+    Args:
+        recording: with identities; poses without one are left out.
+        names: of the animals that identities count; empty: ``individual1`` and so on.
+
+    Raises:
+        DataError: the recording has no identities.
+    """
+    if recording.identities is None:
+        raise DataError("the recording does not say which animal a pose is")
+    count = max(len(names), int(recording.identities.max(initial=-1)) + 1)
+    names = (*names, *(f"individual{i + 1}" for i in range(len(names), count)))
+    return arranged(recording, np.where(recording.valid, recording.identities, -1), names)
 
 
 def arranged(recording: Recording, animals: np.ndarray, names: tuple[str, ...]) -> Recording:

@@ -22,6 +22,7 @@ from dlcreg.cli import (
     plot,
     plugin,
     predict,
+    track,
     train,
 )
 from dlcreg.cli.options import error_as_json, print_json
@@ -32,6 +33,7 @@ COMMANDS = (
     train,
     evaluate,
     predict,
+    track,
     filter,
     label_video,
     plot,

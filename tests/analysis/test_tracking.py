@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dlcreg import DatasetInfo, Recording
 from dlcreg.analysis.stitching import Costs, network_of, stitch
 from dlcreg.analysis.track_metrics import score_tracks
-from dlcreg.analysis.tracking import track
+from dlcreg.analysis.tracking import as_tracks, track
 from dlcreg.analysis.tracklets import split_by_votes, tracklets_of, votes_of
 from dlcreg.errors import ConfigError, DataError, PluginError
 
@@ -180,6 +180,25 @@ def test_animals_without_a_name_come_after_the_individuals():
     tracked = track(voting(centres, np.where(order == 2, -1, order)), num_animals=3)
     assert tracked.individuals == ("a", "b", "individual3")
     np.testing.assert_allclose(tracked.keypoints, recording(truth).keypoints)
+
+
+def test_animals_that_a_model_follows_are_rows():
+    """As `Predictor.track` numbers them, whatever rows a file kept of them."""
+    truth = walks()
+    truth[10:14, 0] = np.nan
+    centres, order = shuffled(truth)
+    identities = np.where(np.isnan(centres[..., 0]), -1, order)
+    tracked = as_tracks(recording(centres, identities=identities))
+    assert tracked.tracked
+    assert tracked.individuals == ("individual1", "individual2")
+    np.testing.assert_array_equal(tracked.keypoints, recording(truth).keypoints)
+    assert as_tracks(tracked_with(tracked, -1), ("x", "y")).individuals == ("x", "y")
+    with pytest.raises(DataError, match="does not say which animal"):
+        as_tracks(tracked)
+
+
+def tracked_with(made, identity):
+    return replace(made, identities=np.full(made.scores.shape[:2], identity))
 
 
 def test_votes_are_shares():
