@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_a_config_has_no_problem_without_its_data(path):
 
 
 @each_kind
-def test_a_config_has_no_problem_with_its_data(path, demo_project, two_animals, request):
+def test_a_config_has_no_problem_with_its_data(path, demo_project, two_animals, request, tmp_path):
     tree = load_config(path)
     parts = [part for part in ("train", "val", "test") if tree.get(f"data.{part}")]
     if tree.get("data.train.annotation_file"):
@@ -86,6 +87,11 @@ def test_a_config_has_no_problem_with_its_data(path, demo_project, two_animals, 
             if not file.is_file():  # the whole data set; two images of it are there
                 file = shared / "data/coco-keypoints/ap10k/annotations/test_ap10k.json"
             tree.set(f"data.{part}.annotation_file", str(file))
+        if tree.get("data.train.proposals"):  # as a first stage writes them, here of the labels
+            labels = json.loads(Path(tree.get("data.train.annotation_file")).read_text("utf-8"))
+            found = tmp_path / "found.json"
+            found.write_text(json.dumps([row | {"score": 1.0} for row in labels["annotations"]]))
+            tree.set("data.train.proposals", str(found))
     elif tree.get("data.train.project.root") == ".":
         for part in parts:
             root = two_animals if _shows_several(path) else demo_project
