@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from dlcreg.analysis.read_parquet import read_parquet
 from dlcreg.analysis.read_tables import read_csv, read_h5
 from dlcreg.errors import DataError
 from dlcreg.recording import Recording
@@ -15,8 +16,8 @@ def read_recording(path: str | Path, tracked: bool | None = None) -> Recording:
     """Return the poses that a result file holds.
 
     Read are ``.h5`` and ``.csv`` tables of DeepLabCut (single and multi-animal, with unique body
-    parts, tracks, filtered ones, labels) and what the writers of the same formats wrote, which
-    comes back as it was: arrays, names, video and provenance.
+    parts, tracks, filtered ones, labels) and what our writers of these and of ``.parquet`` wrote,
+    which comes back as it was: poses, names, video and provenance, of h5 all other arrays, too.
 
     What a foreign table does not say is chosen so: instance scores are the mean likelihood of the
     keypoints that were found; rows are tracks if the table's key is ``tracks`` or the file name
@@ -44,4 +45,8 @@ def read_recording(path: str | Path, tracked: bool | None = None) -> Recording:
     return recording if tracked is None else replace(recording, tracked=tracked)
 
 
-_READERS: dict[str, Callable[[Path], Recording]] = {".h5": read_h5, ".csv": read_csv}
+_READERS: dict[str, Callable[[Path], Recording]] = {
+    ".h5": read_h5,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}
