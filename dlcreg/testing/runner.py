@@ -35,6 +35,7 @@ OF_THEIR_OWN = (
     "metrics",
     "detectors",
     "trackers",
+    "writers",
 )
 """The kinds with checks of their own; each has a module of its name beside this one."""
 

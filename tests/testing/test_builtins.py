@@ -175,6 +175,15 @@ PARTS = [
     ("trackers", "SortEllipse"),
     ("trackers", "SortPose"),
     ("trackers", "SortPose", dict(arguments=dict(margin=0.0, max_age=0))),
+    ("writers", "AssembliesWriter"),
+    ("writers", "CSVWriter"),
+    ("writers", "CocoWriter"),
+    ("writers", "FullWriter"),
+    ("writers", "H5Writer"),
+    ("writers", "MetaWriter"),
+    ("writers", "NWBWriter"),
+    ("writers", "ParquetWriter"),
+    ("writers", "SLPWriter"),
 ]
 EXPECTED = {
     "transforms/GenerativeCondition": {

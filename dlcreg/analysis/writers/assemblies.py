@@ -40,6 +40,7 @@ class AssembliesWriter(Writer):
         for frame in range(len(recording)):
             content[frame] = animals_of(recording, frame)
         if recording.unique is not None:
-            for frame in np.flatnonzero(np.isfinite(recording.unique).all(axis=2).any(axis=1)):
-                content["single"][int(frame)] = recording.unique[frame].astype(np.float32)
+            there = np.isfinite(recording.unique).all(axis=2).any(axis=1)
+            for frame in np.flatnonzero(there).tolist():
+                content["single"][frame] = recording.unique[frame].astype(np.float32)
         write_pickle(path, content)

@@ -49,6 +49,6 @@ def _frames(recording: Recording) -> Iterator[tuple[int, None, ImageProposals]]:
         boxes = np.zeros((len(points), 4), np.float32)
         if recording.boxes is not None:
             boxes = recording.boxes[frame, rows]
-        known = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+        derived = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] <= 0).any(axis=1)
         instance_scores = recording.instance_scores[frame, rows]
-        yield frame, None, ImageProposals(boxes, instance_scores, keypoints, ~known)
+        yield frame, None, ImageProposals(boxes, instance_scores, keypoints, np.asarray(derived))

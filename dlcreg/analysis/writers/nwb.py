@@ -132,19 +132,13 @@ def _estimation(
         )
         for part, name in enumerate(names)
     ]
-    size = {}
-    if video is not None:
-        size = {
-            "original_videos": [str(video.path)],
-            "dimensions": np.array([video.size], np.uint16),
-        }
+    where = f" in {video.path}, {video.size[1]} x {video.size[0]} pixels" if video else ""
     return pose.PoseEstimation(
         pose_estimation_series=series,
         name=f"PoseEstimation_{individual}",
-        description=f"poses of {individual}",
+        description=f"poses of {individual}{where}",
         scorer=recording.scorer,
         source_software="dlcreg",
         source_software_version=own_version(),
         skeleton=skeleton,
-        **size,
     )

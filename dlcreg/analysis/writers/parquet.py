@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from dlcreg.contracts import Writer
 from dlcreg.files import written_whole
 from dlcreg.recording import Recording
 from dlcreg.registry import WRITERS
-
-if TYPE_CHECKING:
-    import pyarrow
 
 OWN = b"dlcreg"
 """The key of the facts in the schema's metadata."""
@@ -69,7 +66,7 @@ class ParquetWriter(Writer):
                 file.write_table(pa.table(columns, schema=schema))
 
 
-def _schema(pa: Any, facts: str) -> pyarrow.Schema:
+def _schema(pa: Any, facts: str) -> Any:
     name = pa.dictionary(pa.int32(), pa.string())
     fields = {
         "frame": pa.int32(),
