@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dlcreg.cli import (
     check,
     config,
+    convert,
     demo,
     doctor,
     draw,
@@ -37,6 +38,7 @@ COMMANDS = (
     filter,
     label_video,
     plot,
+    convert,
     outliers,
     export,
     draw,
