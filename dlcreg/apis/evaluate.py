@@ -149,6 +149,7 @@ def evaluate_model(
             refinements=settings.refinements,
             score_threshold=settings.score_threshold,
             nms=settings.nms,
+            keypoint_scores=settings.keypoint_scores,
             predictions=found,
         )
         if name.endswith(DETECTED):

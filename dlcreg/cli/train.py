@@ -13,6 +13,9 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model, evaluate it, draw the results")
     add_config(parser, optional=True)
     add_run(parser)
+    parser.add_argument(
+        "--weights", metavar="FILE.pth", help="checkpoint whose weights the training starts from"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
         "--overwrite", action="store_true", help="throw away an earlier run in the work dir"
@@ -25,7 +28,13 @@ def run(args: argparse.Namespace) -> int:
     from dlcreg.apis import train
     from dlcreg.cli.report import print_metrics
 
-    result = train(args.config, resume=args.resume, overwrite=args.overwrite, **overrides(args))
+    result = train(
+        args.config,
+        weights=args.weights,
+        resume=args.resume,
+        overwrite=args.overwrite,
+        **overrides(args),
+    )
     print_metrics(result.metrics)
     print(f"\nresults: {result.work_dir}")
     for picture in result.pictures:

@@ -269,7 +269,8 @@ class Predictor:
         poses = self._predict(batch)
         if self._proposed is None:
             return poses
-        return of_proposals(batch, poses, self.trained.evaluation.score_threshold)
+        measured = self.trained.evaluation
+        return of_proposals(batch, poses, measured.score_threshold, measured.keypoint_scores)
 
     def _joined(self, job: Job) -> Poses:
         """Return the animals of an image."""

@@ -42,6 +42,9 @@ class PoseModel(nn.Module):
         channel_order: order of channels that the backbone was made for.
         flip_pairs: pairs of indices of left and right keypoints, for the flip test.
         num_keypoints: number of keypoints K, for the flip test.
+        size_divisor: height and width of an image are padded to multiples of this; None: what the
+            backbone can divide. 1 leaves images as they are, as DeepLabCut does: its networks
+            round the sizes of their maps up.
 
     Raises:
         ValueError: values that make no sense, such as flip pairs of keypoints that do not exist, or
@@ -59,8 +62,12 @@ class PoseModel(nn.Module):
         channel_order: Literal["RGB", "BGR"] = "RGB",
         flip_pairs: Sequence[tuple[int, int]] = (),
         num_keypoints: int | None = None,
+        size_divisor: int | None = None,
     ) -> None:
         super().__init__()
+        if size_divisor is not None and size_divisor < 1:
+            raise ValueError(f"size_divisor must be at least 1 pixel, not {size_divisor}")
+        self._size_divisor = size_divisor
         mean, std = mean or backbone.image_mean, std or backbone.image_std
         self.normalise = Normalise(mean, std, channel_order)
         self.backbone = backbone
@@ -83,6 +90,8 @@ class PoseModel(nn.Module):
     @property
     def size_divisor(self) -> int:
         """Height and width of an image are padded to multiples of this."""
+        if self._size_divisor is not None:
+            return self._size_divisor
         strides = getattr(self.backbone, "out_strides", (1,))
         return int(self.backbone.size_divisor or max(strides))
 

@@ -14,7 +14,7 @@ from dlcreg.contracts import Dataset, Metric
 from dlcreg.errors import ConfigError, DlcregError, Problem
 from dlcreg.solvers.devices import Precision, choose_device
 from dlcreg.solvers.prediction import animals_of, joined, nobody, predict_batch
-from dlcreg.solvers.proposed import of_proposals, oks_nms
+from dlcreg.solvers.proposed import KeypointScores, of_proposals, oks_nms
 from dlcreg.structures import Batch, DatasetInfo, Meta, Poses
 
 
@@ -50,6 +50,8 @@ class Evaluation:
             scores above this; None: times the instance score that the model gives.
         nms: of poses in proposals that are more alike than this, by OKS, the best one remains;
             None: all do.
+        keypoint_scores: whose the scores of keypoints in proposals with a condition are: those that
+            the ``model`` gives, or as in DeepLabCut, see `dlcreg.solvers.proposed.of_proposals`.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Evaluation:
         proposals: str | None = None,
         score_threshold: float | None = 0.2,
         nms: float | None = 0.9,
+        keypoint_scores: KeypointScores = "model",
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: give 1 or more")
@@ -91,8 +94,13 @@ class Evaluation:
         self.pcutoff = pcutoff
         self.pictures = pictures
         self.proposals = proposals
+        if keypoint_scores not in ("model", "deeplabcut"):
+            raise ValueError(
+                f"keypoint_scores must be 'model' or 'deeplabcut', not {keypoint_scores!r}"
+            )
         self.score_threshold = score_threshold
         self.nms = nms
+        self.keypoint_scores: KeypointScores = keypoint_scores
 
 
 def evaluate(
@@ -107,6 +115,7 @@ def evaluate(
     refinements: int = 0,
     score_threshold: float | None = 0.2,
     nms: float | None = 0.9,
+    keypoint_scores: KeypointScores = "model",
     predictions: list[tuple[Meta, Poses]] | None = None,
 ) -> dict[str, Any]:
     """Return what the metrics measure on all images of a loader.
@@ -122,6 +131,7 @@ def evaluate(
         refinements: see `Evaluation`.
         score_threshold: see `Evaluation`; for a data set of proposals.
         nms: likewise.
+        keypoint_scores: likewise.
         predictions: a list that is given each image's predictions, in pixels of the original
             image, with B = 1.
 
@@ -140,7 +150,7 @@ def evaluate(
         refinements=refinements,
     ):
         if loader.dataset.proposed is not None:
-            poses = of_proposals(batch, poses, score_threshold)
+            poses = of_proposals(batch, poses, score_threshold, keypoint_scores)
         collected.add(batch.meta, poses)
     images = with_all_images(collected.images(), loader.dataset)
     if loader.dataset.proposed is not None and nms is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,8 +17,18 @@ from dlcreg.structures import Batch, Poses
 DEFAULT_SIGMA = 0.1
 """OKS constant of keypoints of which the data set says nothing."""
 
+KeypointScores = Literal["model", "deeplabcut"]
+"""Whose the scores of keypoints in proposals are, see `of_proposals`."""
 
-def of_proposals(batch: Batch, poses: Poses, score_threshold: float | None) -> Poses:
+_LIKELY, _LEAST = 0.2, 0.05  # what DeepLabCut counts: keypoints, and conditions by their best one
+
+
+def of_proposals(
+    batch: Batch,
+    poses: Poses,
+    score_threshold: float | None,
+    keypoint_scores: KeypointScores = "model",
+) -> Poses:
     """Return the poses of crops with the scores and the boxes of the proposals (Xiao et al., 2018).
 
     The score of an animal is that of its proposal times the mean of its keypoints' scores above a
@@ -28,7 +39,12 @@ def of_proposals(batch: Batch, poses: Poses, score_threshold: float | None) -> P
         poses: on the CPU, in pixels of the original images.
         score_threshold: what a keypoint's score must exceed to count; None: the score of the
             proposal times the instance score that the model gives.
+        keypoint_scores: those that the ``model`` gives; or, for samples with a condition, as in
+            DeepLabCut: all keypoints of an animal have the mean score of its condition's keypoints
+            times the mean of its likely ones, and one with an unlikely condition is none.
     """
+    if keypoint_scores == "deeplabcut" and batch.condition is not None:
+        poses = _scored_by_condition(poses, batch.condition[..., 2].to(poses.scores))
     scores = poses.instance_scores
     if score_threshold is not None:
         counted = poses.scores > score_threshold
@@ -41,6 +57,17 @@ def of_proposals(batch: Batch, poses: Poses, score_threshold: float | None) -> P
         assert given.boxes is not None
         boxes = given.boxes.expand(-1, scores.shape[1], -1)
     return replace(poses, instance_scores=scores * proposed[:, None], boxes=boxes)
+
+
+def _scored_by_condition(poses: Poses, condition: Tensor) -> Poses:
+    """Return poses ``(B, N, K)`` with the scores that conditions ``(B, K)`` give them."""
+    likely = poses.scores >= _LIKELY
+    total = torch.where(likely, poses.scores, 0.0).sum(dim=-1)
+    overall = total / likely.sum(dim=-1).clamp(min=1) * condition.mean(dim=-1, keepdim=True)
+    found = poses.keypoints.isfinite().all(dim=-1)
+    scores = torch.where(found, overall[..., None], 0.0)
+    is_known = (condition.amax(dim=-1) >= _LEAST)[:, None]
+    return replace(poses, scores=scores, valid=poses.valid & is_known)
 
 
 def oks_nms(poses: Poses, sigmas: Sequence[float], threshold: float) -> Poses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -24,8 +25,7 @@ class IdentityMaps(CompletingCodec):
     For a head beside one that finds poses. `complete` reads the maps at the keypoints of the poses,
     between the four cells around, and gives each animal of an image another individual: those for
     which the likelihoods, averaged over the keypoints of an animal and weighted by their scores,
-    are highest in sum. DeepLabCut enlarges the maps to the size of the image for this, and reads
-    them at the nearest pixel.
+    are highest in sum.
 
     An animal of which nobody knows who it is gives no gradient where it is. All else of an image
     with a label is trained, an individual that it does not show as empty.
@@ -38,6 +38,10 @@ class IdentityMaps(CompletingCodec):
             who is who.
         radius: pixels around each keypoint in which the map of its individual is 1.
         anchor: where the cells lie, see above.
+        read: where the maps are read: exactly at the keypoint (``keypoint``), or as in DeepLabCut,
+            which enlarges them to the image before the activation, at the nearest ``pixel``. There
+            keypoints that were not found count as unlikely, and individuals that are likely at
+            the first pixel of the image are rather given away.
         activation: applied to the maps before they are read; None: what their loss implies.
         stride: pixels for each cell; None: the head says it.
 
@@ -52,11 +56,14 @@ class IdentityMaps(CompletingCodec):
         individuals: Sequence[str],
         radius: float = 17.0,
         anchor: Anchor = "centre",
+        read: Literal["keypoint", "pixel"] = "keypoint",
         activation: Activation | None = None,
         stride: float | None = None,
     ) -> None:
         super().__init__(stride)
         maps.check_positive(radius=(radius, "pixels"))
+        if read not in ("keypoint", "pixel"):
+            raise ValueError(f"read must be 'keypoint' or 'pixel', not {read!r}")
         if not len(individuals):
             raise ValueError(
                 "individuals is empty: the data does not say who is who. Where an individual is "
@@ -67,6 +74,7 @@ class IdentityMaps(CompletingCodec):
         self.individuals = tuple(individuals)
         self.radius = radius
         self.anchor = anchor
+        self.read = read
         self.activation = activation
 
     def output_channels(self, num_keypoints: int) -> dict[str, int]:
@@ -101,13 +109,16 @@ class IdentityMaps(CompletingCodec):
 
     def complete(self, poses: Poses, outputs: Mapping[str, Tensor], size: Size) -> Poses:
         """Return the poses with `Poses.identities` and `Poses.identity_scores`."""
-        likelihood = maps.activate(outputs["identity"], self.activation, mass=1.0)
         found = poses.keypoints.isfinite().all(dim=-1) & poses.valid[..., None]  # (B, N, K)
-        scores = self._read(likelihood, poses.keypoints, found)
+        scores = self._scores(outputs["identity"], poses.keypoints, found)
         weight = torch.where(found, poses.scores, 0.0)
-        votes = (scores * weight[..., None]).sum(dim=2) / weight.sum(dim=2, keepdim=True).clamp(
-            min=maps.TINY
-        )
+        votes = (scores * weight[..., None]).sum(dim=2)
+        if self.read == "pixel":
+            # a row without an animal stands at the first pixel there, with a score of -1
+            first = maps.activate(outputs["identity"][..., :1, :1], self.activation, mass=1.0)
+            votes = votes / weight.shape[-1] + first[:, None, :, 0, 0]
+        else:
+            votes = votes / weight.sum(dim=2, keepdim=True).clamp(min=maps.TINY)
         identities = assigned(votes, poses.valid & found.any(dim=-1))
         return replace(poses, identities=identities, identity_scores=scores)
 
@@ -115,16 +126,27 @@ class IdentityMaps(CompletingCodec):
         """Return the maps mirrored: individuals do not change places."""
         return {"identity": outputs["identity"].flip(-1)}
 
-    def _read(self, likelihood: Tensor, keypoints: Tensor, found: Tensor) -> Tensor:
-        """Return ``(B, N, K, A)``: the maps ``(B, A, h, w)`` at the keypoints, 0 if not found."""
+    def _scores(self, raw: Tensor, keypoints: Tensor, found: Tensor) -> Tensor:
+        """Return ``(B, N, K, A)``: likelihoods at the keypoints, 0 if not found.
+
+        Args:
+            raw: maps ``(B, A, h, w)``, as the head makes them.
+            keypoints: ``(B, N, K, 2)``.
+            found: bool ``(B, N, K)``.
+        """
         stride = self._known_stride()
-        offset = maps.anchor_offset(self.anchor, stride)
-        cells = torch.where(found[..., None], (keypoints - offset) / stride, 0.0)
-        last = cells.new_tensor([likelihood.shape[-1] - 1, likelihood.shape[-2] - 1])
+        if self.read == "pixel":
+            # enlarged images have their outlines upon one another, whatever the anchor is
+            cells = (keypoints.round() + 0.5) / stride - 0.5
+        else:
+            cells = (keypoints - maps.anchor_offset(self.anchor, stride)) / stride
+            raw = maps.activate(raw, self.activation, mass=1.0)
+        cells = torch.where(found[..., None], cells, 0.0)
+        last = cells.new_tensor([raw.shape[-1] - 1, raw.shape[-2] - 1])
         grid = 2 * cells / last.clamp(min=1) - 1
-        read = F.grid_sample(
-            likelihood, grid.to(likelihood.dtype), padding_mode="border", align_corners=True
-        )  # (B, A, N, K)
+        read = F.grid_sample(raw, grid.to(raw.dtype), padding_mode="border", align_corners=True)
+        if self.read == "pixel":
+            read = maps.activate(read, self.activation, mass=1.0)
         return torch.where(found[..., None], read.permute(0, 2, 3, 1), 0.0)
 
 

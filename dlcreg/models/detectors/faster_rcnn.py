@@ -13,6 +13,10 @@ from dlcreg.registry import DETECTORS
 _MODELS = "https://download.pytorch.org/models"
 _MOBILENET = f"{_MODELS}/mobilenet_v3_large-8738ca79.pth"
 _ADDRESSES = {
+    "resnet50_fpn": {
+        "coco": f"{_MODELS}/fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
+        "imagenet": f"{_MODELS}/resnet50-0676ba61.pth",
+    },
     "resnet50_fpn_v2": {
         "coco": f"{_MODELS}/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
         "imagenet": f"{_MODELS}/resnet50-0676ba61.pth",
@@ -27,6 +31,7 @@ _ADDRESSES = {
     },
 }
 _SIZES = {
+    "resnet50_fpn": (800, 1333),
     "resnet50_fpn_v2": (800, 1333),
     "mobilenet_v3_large_fpn": (800, 1333),
     "mobilenet_v3_large_320_fpn": (320, 640),
@@ -38,8 +43,9 @@ class FasterRCNN(wrapped.TorchvisionDetector):
     """Faster R-CNN (Ren et al., 2015) of two stages, torchvision's and with its names.
 
     Args:
-        backbone: ResNet-50 with the heads of Li et al. (2021), or MobileNetV3-Large, each with a
-            feature pyramid; the one for images of 320 pixels has fewer proposals, too.
+        backbone: ResNet-50, with the heads of the paper or (``v2``) those of Li et al. (2021), or
+            MobileNetV3-Large, each with a feature pyramid; the one for images of 320 pixels has
+            fewer proposals, too.
         size: images are resized so that their shorter side has the first of these lengths, unless
             the longer side would exceed the second; None: the backbone's, 800 and 1333 or 320 and
             640.
@@ -49,6 +55,8 @@ class FasterRCNN(wrapped.TorchvisionDetector):
             ``'imagenet'`` (of the backbone alone), a path, an address, or None for random weights.
         nms: overlap (intersection over union) above which the worse of two boxes is left out.
         min_score: boxes below this likelihood are left out.
+        origin: what of the first pixel the network measures boxes from: its ``edge``, as
+            torchvision's weights do, or its ``centre``, as networks of DeepLabCut do.
 
     Raises:
         CheckpointError: the weights cannot be found or do not fit.
@@ -58,15 +66,20 @@ class FasterRCNN(wrapped.TorchvisionDetector):
     def __init__(
         self,
         backbone: Literal[
-            "resnet50_fpn_v2", "mobilenet_v3_large_fpn", "mobilenet_v3_large_320_fpn"
+            "resnet50_fpn",
+            "resnet50_fpn_v2",
+            "mobilenet_v3_large_fpn",
+            "mobilenet_v3_large_320_fpn",
         ] = "resnet50_fpn_v2",
         size: tuple[int, int] | None = None,
         norm_eval: bool = False,
         weights: str | None = None,
         nms: float = 0.5,
         min_score: float = 0.01,
+        origin: wrapped.Origin = "edge",
     ) -> None:
         super().__init__()
+        wrapped.shift_of(origin)
         if backbone not in _SIZES:
             raise ValueError(f"backbone must be one of {', '.join(_SIZES)}, not {backbone!r}")
         shorter, longer = size or _SIZES[backbone]
@@ -88,7 +101,7 @@ class FasterRCNN(wrapped.TorchvisionDetector):
         )
         parts = self.network.backbone, self.network.rpn.head, self.network.roi_heads.box_predictor
         wrapped.in_float32(*parts)
-        self.norm_eval = norm_eval
+        self.norm_eval, self.origin = norm_eval, origin
         if weights is not None:
             body, classes = self.network.backbone.body, ["roi_heads.box_predictor."]
             renamed = {"features.": ""}

@@ -50,6 +50,8 @@ class SSDLite(wrapped.TorchvisionDetector):
             ``'imagenet'`` (of the backbone alone), a path, an address, or None for random weights.
         nms: overlap (intersection over union) above which the worse of two boxes is left out.
         min_score: boxes below this likelihood are left out.
+        origin: what of the first pixel the network measures boxes from: its ``edge``, as
+            torchvision's weights do, or its ``centre``, as networks of DeepLabCut do.
 
     Raises:
         CheckpointError: the weights cannot be found or do not fit.
@@ -70,8 +72,10 @@ class SSDLite(wrapped.TorchvisionDetector):
         weights: str | None = None,
         nms: float = 0.55,
         min_score: float = 0.001,
+        origin: wrapped.Origin = "edge",
     ) -> None:
         super().__init__()
+        wrapped.shift_of(origin)
         _check(size, box_sizes, width, norm, norm_eval)
         if weights == "imagenet" and reduced_tail:
             raise ValueError("weights='imagenet' has the whole tail: set reduced_tail=False")
@@ -100,7 +104,7 @@ class SSDLite(wrapped.TorchvisionDetector):
             topk_candidates=300,
         )
         wrapped.in_float32(self.network.backbone, self.network.head)
-        self.norm_eval = norm_eval
+        self.norm_eval, self.origin = norm_eval, origin
         if weights is not None:
             classes = ["head.classification_head."]
             wrapped.load(self.network, weights, _ADDRESSES, layers, {"features.": ""}, classes)

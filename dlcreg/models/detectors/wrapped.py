@@ -3,12 +3,13 @@
 In torchvision a box is measured from the outer edge of the first pixel, here from its centre: the
 two lie half a pixel apart. Measured from the edge, boxes follow any resize of the image by the
 ratio of its sides, which is how torchvision brings them back from the size that it resizes to.
+DeepLabCut gives torchvision boxes that are measured from the centre, and takes them so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,9 @@ Self = TypeVar("Self", bound="TorchvisionDetector")
 CLASSES = 2
 """Background and animal."""
 
+Origin = Literal["edge", "centre"]
+"""What of the first pixel the network measures boxes from."""
+
 
 class TorchvisionDetector(Detector):
     """A detector whose `network` is one of torchvision's."""
@@ -34,6 +38,9 @@ class TorchvisionDetector(Detector):
     network: Any
     norm_eval: bool
     """Whether training keeps the statistics of batch normalisation as they are."""
+
+    origin: Origin = "edge"
+    """What of the first pixel the network measures boxes from."""
 
     def train(self: Self, mode: bool = True) -> Self:
         """Choose training or evaluation mode."""
@@ -44,16 +51,33 @@ class TorchvisionDetector(Detector):
 
     def predict(self, images: Tensor) -> Boxes:
         """Return boxes in pixels of normalised images ``(B, 3, H, W)``."""
-        return predicted(self.network, images)
+        return predicted(self.network, images, shift_of(self.origin))
 
     def loss(self, images: Tensor, instances: Instances) -> dict[str, Tensor]:
         """Return the network's losses by name."""
         height, width = images.shape[-2:]
-        return losses(self.network, images, self.targets(instances, (height, width)))
+        targets = self.targets(instances, (height, width))
+        return losses(self.network, images, targets, shift_of(self.origin))
 
 
-def predicted(network: nn.Module, images: Tensor) -> Boxes:
+def shift_of(origin: Origin) -> float:
+    """Return the pixels from where a network measures boxes to the centre of the first pixel.
+
+    Raises:
+        ValueError: it is neither of the two.
+    """
+    if origin not in ("edge", "centre"):
+        raise ValueError(f"origin must be 'edge' or 'centre', not {origin!r}")
+    return 0.5 if origin == "edge" else 0.0
+
+
+def predicted(network: nn.Module, images: Tensor, shift: float = 0.5) -> Boxes:
     """Return what a detector of torchvision finds in images ``(B, 3, H, W)``.
+
+    Args:
+        network: the detector.
+        images: normalised.
+        shift: see `shift_of`.
 
     Raises:
         ValueError: the network is in training mode, in which torchvision's find nothing.
@@ -66,21 +90,29 @@ def predicted(network: nn.Module, images: Tensor) -> Boxes:
     known = [torch.ones_like(one["scores"], dtype=torch.bool) for one in found]
     low, high = corners[..., :2], corners[..., 2:]
     return Boxes(
-        boxes=torch.cat([low - 0.5, high - low], dim=-1).float(),
+        boxes=torch.cat([low - shift, high - low], dim=-1).float(),
         scores=scores.float(),
         valid=pad_sequence(known, batch_first=True),
     )
 
 
-def losses(network: nn.Module, images: Tensor, targets: Boxes) -> dict[str, Tensor]:
+def losses(
+    network: nn.Module, images: Tensor, targets: Boxes, shift: float = 0.5
+) -> dict[str, Tensor]:
     """Return the losses of a detector of torchvision, by its names for them.
+
+    Args:
+        network: the detector.
+        images: normalised.
+        targets: the animals.
+        shift: see `shift_of`.
 
     Raises:
         ValueError: the network is in evaluation mode, in which torchvision's have no loss.
     """
     if not network.training:
         raise ValueError("losses are computed in training mode: call train() first")
-    low = targets.boxes[..., :2] + 0.5
+    low = targets.boxes[..., :2] + shift
     corners = torch.cat([low, low + targets.boxes[..., 2:]], dim=-1).to(images.dtype)
     given = [
         {"boxes": boxes[valid], "labels": valid[valid].long()}
