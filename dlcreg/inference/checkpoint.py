@@ -35,12 +35,15 @@ class Trained:
         config: what it was trained by.
         info: keypoints, skeleton and individuals of the training data.
         source: the checkpoint, for messages.
+        scorer: name of what it finds in files of results, where the checkpoint has one of its own,
+            such as an imported one; empty if not.
     """
 
     model: nn.Module
     config: ConfigTree
     info: DatasetInfo
     source: str
+    scorer: str = ""
 
     @property
     def part(self) -> str:
@@ -115,7 +118,9 @@ def load_trained(
     tree = load_config(state["config"], options)
     check_recorded(state, tree.data, str(checkpoint))
     info = DatasetInfo.from_dict(state["info"])
-    return Trained(model_of(state, tree, info, str(checkpoint)), tree, info, str(checkpoint))
+    model = model_of(state, tree, info, str(checkpoint))
+    scorer = str((state.get("meta") or {}).get("scorer", ""))
+    return Trained(model, tree, info, str(checkpoint), scorer)
 
 
 def model_of(

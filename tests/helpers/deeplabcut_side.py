@@ -179,8 +179,8 @@ def run(job: dict, images: list[np.ndarray], out: Path) -> None:
     elif config["method"] == "td":
         detector = None
         if "detector" in job:
+            torch.manual_seed(1)
             network = DETECTORS.build(dict(config["detector"]["model"]))
-            scatter(network)
             detector = save(folder / "snapshot-detector-010.pt", network)
         runner, detects = get_inference_runners(
             config, snapshot, device="cpu", detector_path=detector

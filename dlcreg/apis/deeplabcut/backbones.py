@@ -45,6 +45,7 @@ def _resnet(section: Section) -> Body:
         "type": "ResNet",
         "depth": depth,
         "output_stride": section.get("output_stride", 32),
+        **({"early_dilation": True} if depth < 50 else {}),
         **({"norm": norm} if norm == "group" else {}),
         **_norms(section, norm == "group"),
     }
@@ -54,8 +55,8 @@ def _resnet(section: Section) -> Body:
 
 def _dlcrnet(section: Section) -> Body:
     depth, norm = _depth(section)
-    if norm == "group":
-        section.wrong("model_name", "a DLCRNet with group normalisation is not known here")
+    if norm == "group" or depth < 50:
+        section.wrong("model_name", "a DLCRNet of other than resnet50 and resnet101 is not known")
     backbone = {
         "type": "DLCRNet",
         "depth": depth,

@@ -105,9 +105,9 @@ class Section:
         self._read.update(keys)
 
     def close(self) -> None:
-        """Tell of the keys that nobody has read."""
-        for key in self.values:
-            if key not in self._read:
+        """Tell of the keys with a value that nobody has read."""
+        for key, value in self.values.items():
+            if value is not None and key not in self._read:
                 known = sorted(map(str, self._read))
                 close = difflib.get_close_matches(str(key), known, n=1)
                 hint = f" Did you mean {close[0]!r}?" if close else ""

@@ -51,6 +51,8 @@ class ResNet(Backbone):
         strided_block: block of a stage that strides: the ``first``, or as in TensorFlow's
             ``resnet_v1`` the ``last``, so that stage 0 already ends at stride 8. There the first
             pooling pads at the right and the bottom alone.
+        early_dilation: in depths 18 and 34 the second convolution of a block that would have
+            strided dilates already, as in timm, and so in DeepLabCut.
 
     Raises:
         CheckpointError: the weights cannot be found or do not fit.
@@ -66,6 +68,7 @@ class ResNet(Backbone):
         norm_eval: bool = False,
         norm: Literal["batch", "group"] = "batch",
         strided_block: Literal["first", "last"] = "first",
+        early_dilation: bool = False,
     ) -> None:
         super().__init__()
         if depth not in _IMAGENET:
@@ -93,7 +96,7 @@ class ResNet(Backbone):
         if strided_block == "last":
             self.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         stages = (network.layer1, network.layer2, network.layer3, network.layer4)
-        strides = _arrange(stages, output_stride, strided_block == "first")
+        strides = _arrange(stages, output_stride, strided_block == "first", early_dilation)
         self.out_indices = tuple(out_indices)
         self._names = ("layer1", "layer2", "layer3", "layer4")[: self.out_indices[-1] + 1]
         for name in self._names:  # stages behind the last map that is asked for are left out
@@ -156,10 +159,13 @@ def _missing(names: Sequence[str]) -> list[str]:
     return [f"layer{stage}." for stage in range(len(names) + 1, 5)]
 
 
-def _arrange(stages: Sequence[nn.Module], output_stride: int, first: bool) -> list[int]:
+def _arrange(
+    stages: Sequence[nn.Module], output_stride: int, first: bool, early: bool
+) -> list[int]:
     """Make stages stride, and beyond the output stride dilate; return the strides of their maps.
 
-    The block that would stride still has the dilation of those before it.
+    The block that would stride still has the dilation of those before it; where that ends `early`,
+    its second convolution, of two, has that of those behind it.
     """
     stride, dilation = 4, 1
     strides = []
@@ -174,6 +180,8 @@ def _arrange(stages: Sequence[nn.Module], output_stride: int, first: bool) -> li
             _set_block(block, step, dilation)
             stride *= step
             dilation *= 2 if strided and step == 1 else 1
+            if early and isinstance(block, BasicBlock):
+                block.conv2.dilation = block.conv2.padding = (dilation, dilation)
         strides.append(stride)
     return strides
 
