@@ -1,4 +1,4 @@
-"""Imported models against DeepLabCut itself: DLCREG_DEEPLABCUT_PYTHON names a Python that has it."""
+"""Imported models against DeepLabCut itself; DLCREG_DEEPLABCUT_PYTHON names a Python with it."""
 
 from __future__ import annotations
 

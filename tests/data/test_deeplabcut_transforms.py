@@ -77,5 +77,5 @@ def test_a_size_can_be_forced():
 
 @pytest.mark.parametrize("options", [{}, dict(size=(3, 3), longest=4), dict(longest=0)])
 def test_sizes_that_make_no_sense_are_refused(options):
-    with pytest.raises(ValueError, match="give exactly one|at least 1 pixel"):
+    with pytest.raises(ValueError, match=r"give exactly one|at least 1 pixel"):
         DeepLabCutResize(**options)

@@ -133,7 +133,8 @@ PARTS = [
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80)))),
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80), align="udp"))),
     ("transforms", "CropInstance", dict(arguments=dict(size=(96, 80), align="corners"))),
-    ("transforms", "DeepLabCutCrop", dict(arguments=dict(size=(96, 80), margin=12))),
+    # where it resizes much, keypoints are beside what they mark by what it is for
+    ("transforms", "DeepLabCutCrop", dict(arguments=dict(size=(142, 118), margin=12))),
     ("transforms", "DeepLabCutResize", dict(arguments=dict(longest=150))),
     ("transforms", "DeepLabCutResize", dict(arguments=dict(size=(130, 170)))),
     ("transforms", "Flip"),

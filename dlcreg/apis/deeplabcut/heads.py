@@ -75,11 +75,11 @@ def _heatmap(section: Section, stride: int, name: str) -> Top:
     if deconvs == 0:
         if not has_final:
             section.wrong("heatmap_config", "has no layer")
-        head = {"type": "HeatmapHead", "codec": codec, "losses": losses}
-        return _wrapped(Top(head, "dlc_resnet_50_td", renamed), name)
+        plain = {"type": "HeatmapHead", "codec": codec, "losses": losses}
+        return _wrapped(Top(plain, "dlc_resnet_50_td", renamed), name)
     if has_final:
         section.wrong("heatmap_config", "a convolution behind transposed ones is not known here")
-    head = {
+    head: dict[str, Any] = {
         "type": "DeconvHead",
         **({"num_deconvs": deconvs} if deconvs > 1 else {}),
         **({"deconv_channels": between[0]} if between else {}),

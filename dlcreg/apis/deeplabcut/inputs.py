@@ -100,7 +100,7 @@ def _sizes(section: Section) -> Steps:
     if "resize" in section:
         resize = section.section("resize")
         size = (int(resize.need("height", 0)), int(resize.need("width", 0)))
-        step = {"type": "DeepLabCutResize", "size": size}
+        step: dict[str, Any] = {"type": "DeepLabCutResize", "size": size}
         if not resize.get("keep_ratio", True):
             step["keep_ratio"] = False
         resize.close()
