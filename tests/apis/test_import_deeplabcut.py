@@ -12,6 +12,8 @@ import yaml
 
 from dlcreg.apis.deeplabcut import import_deeplabcut
 from dlcreg.apis.deeplabcut.places import chosen, model_folder, snapshots
+from dlcreg.apis.train import start_from
+from dlcreg.builder import build_model
 from dlcreg.cli import main
 from dlcreg.config import load_config
 from dlcreg.errors import CheckpointError, ConfigError
@@ -258,6 +260,21 @@ def test_the_command_says_what_it_imported_and_what_comes_next(folder, tmp_path,
     assert "DLC_Resnet50_miceJan1shuffle2_snapshot_25" in said
     assert f"dlcreg predict {out} IMAGES" in said
     assert f"--weights {out}" in said
+
+
+def test_a_training_starts_from_the_weights_of_a_checkpoint(imported, caplog):
+    state = checkpoints.load(imported.checkpoint)
+    config = load_config(state["config"]).data["model"]
+    same, more = (build_model(config, num_keypoints=count) for count in (4, 6))
+    start_from(same, imported.checkpoint)
+    assert all(
+        torch.equal(value, state["model"][name]) for name, value in same.state_dict().items()
+    )
+    start_from(more, imported.checkpoint)
+    assert "4 tensors have another shape here, and start afresh" in caplog.text
+    assert torch.equal(more.backbone.conv1.weight, state["model"]["backbone.conv1.weight"])
+    with pytest.raises(CheckpointError, match="does not fit Linear"):
+        start_from(torch.nn.Linear(2, 2), imported.checkpoint)
 
 
 def _lists(value):

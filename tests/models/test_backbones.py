@@ -162,3 +162,11 @@ def test_every_parameter_of_hrnet_gets_a_gradient():
 def test_values_without_sense_are_refused(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+@pytest.mark.parametrize(("early", "second"), [(False, 1), (True, 2)])
+def test_the_block_that_would_stride_may_dilate_in_its_second_convolution(early, second):
+    """As timm has it, which DeepLabCut builds its networks with."""
+    first, other = ResNet(depth=18, output_stride=16, early_dilation=early).layer4.children()
+    dilations = [c.dilation[0] for b in (first, other) for c in (b.conv1, b.conv2)]
+    assert dilations == [1, second, 2, 2]

@@ -173,3 +173,15 @@ def test_losses_and_boxes_each_have_a_mode_of_their_own():
         detector.predict(images)
     with pytest.raises(ValueError, match=r"call train\(\)"):
         detector.eval().loss(images, labelled((10.0, 10.0, 40.0, 30.0)))
+
+
+def test_boxes_can_be_measured_from_the_centre_of_the_first_pixel():
+    edge = SSDLite(**SMALL).eval()
+    centre = SSDLite(**SMALL, origin="centre").eval()
+    centre.load_state_dict(edge.state_dict())
+    images = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    ours, theirs = (detector.predict(images).boxes for detector in (edge, centre))
+    assert torch.allclose(theirs[..., :2] - ours[..., :2], torch.tensor(0.5), atol=1e-5)
+    assert torch.allclose(theirs[..., 2:], ours[..., 2:])
+    with pytest.raises(ValueError, match="origin must be 'edge' or 'centre'"):
+        SSDLite(**SMALL, origin="corner")

@@ -342,3 +342,12 @@ def test_wrong_calls_say_what_is_missing(small_model):
         model(images(), mode="loss")
     with pytest.raises(ValueError, match="mode must be"):
         model(images(), mode="train")
+
+
+def test_images_can_be_left_as_large_as_they_are(small_model):
+    model = small_model(size_divisor=1).eval()
+    images = torch.zeros(1, 3, 61, 87)
+    assert model.pad(images).shape == images.shape
+    assert small_model().pad(images).shape == (1, 3, 64, 96)
+    with pytest.raises(ValueError, match="size_divisor must be at least 1"):
+        small_model(size_divisor=0)

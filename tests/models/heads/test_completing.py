@@ -314,3 +314,21 @@ def test_data_without_unique_body_parts_is_refused():
     inside = HeatmapHead(3, 4, 2, PlateauHeatmap(), {})
     with pytest.raises(ValueError, match="has no unique body parts"):
         UniqueKeypointsHead(inside, 0)
+
+
+def test_maps_are_read_at_pixels_as_in_deeplabcut():
+    """It enlarges the logits to the image, and takes the likelihood of the nearest pixel there."""
+    torch.manual_seed(0)
+    logits = torch.randn(1, 2, 6, 8)
+    codec = IdentityMaps(WHO[:2], anchor="deeplabcut", read="pixel", activation="sigmoid", stride=4)
+    points = torch.tensor([[[[-3.0, 2.2], [13.4, 9.6], [40.0, 11.0]], [[5.0, 7.0]] * 3]])
+    valid = torch.ones(1, 2, dtype=torch.bool)
+    poses = Poses(points, torch.ones(1, 2, 3), torch.ones(1, 2), valid)
+    found = codec.complete(poses, {"identity": logits}, (24, 32))
+    large = torch.nn.functional.interpolate(logits, (24, 32), mode="bilinear").sigmoid()[0]
+    pixels = points.round().long()
+    x, y = pixels[..., 0].clamp(0, 31), pixels[..., 1].clamp(0, 23)
+    expected = large[:, y, x].permute(1, 2, 3, 0)
+    assert torch.allclose(found.identity_scores, expected, atol=1e-5)
+    with pytest.raises(ValueError, match="read must be 'keypoint' or 'pixel'"):
+        IdentityMaps(WHO, read="cell")
