@@ -195,15 +195,15 @@ class PartAffinityFields(Codec, nn.Module):
         points = (instances.keypoints.float() - self._offset()) / stride
         targets = {}
         weight = maps.map_weight(known, self.unlabelled)
-        drawn = discs(points, known, cells, self.radius / stride, self.overlap)
+        unit = (self.locref_std or stride) / stride
+        drawn = discs(points, known, cells, self.radius / stride, self.overlap, unit)
         if self.heatmap == "gaussian":
             sigma = self.sigma or self.radius / stride * 2 / 3
             targets["heatmap"] = (maps.gaussian_maps(points, known, cells, sigma), weight)
         else:
             targets["heatmap"] = (drawn.disc, weight)
         if self.locref_std is not None:
-            mask = drawn.disc.repeat_interleave(2, dim=1)
-            targets["locref"] = (drawn.way * (stride / self.locref_std), mask)
+            targets["locref"] = (drawn.way, drawn.mask)
         edges = torch.tensor(self.edges, device=points.device)
         fields = limb_fields(points, known, edges, cells, self.width / stride, self.overlap)
         both = known[..., edges[:, 0]] & known[..., edges[:, 1]]
