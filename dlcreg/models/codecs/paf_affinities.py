@@ -1,6 +1,6 @@
 """How well two detections go together: part affinity fields along the line between them.
 
-Shapes: B images, K keypoints, M detections of a keypoint, L edges, h x w cells.
+Shapes: B images, K keypoints, M detections of a keypoint, L edges, P points, h x w cells.
 """
 
 from __future__ import annotations
@@ -29,31 +29,44 @@ def edge_affinities(
             vector of the integrals along x and along y, rounded to 3 decimals: it does not tell
             directions, and is smaller for a diagonal limb than for one along an axis.
     """
-    b, _, height, width = fields.shape
-    count = len(edges)
-    start = cells[:, edges[:, 0], :, None]  # (B, L, M, 1, 2)
-    stop = cells[:, edges[:, 1], None]  # (B, L, 1, M, 2)
-    way = stop - start  # (B, L, M, M, 2)
-    count_up = torch.arange(points, device=fields.device)[:, None]
+    b, channels, height, width = fields.shape
+    area = height * width
+    # x and y apart, and the points first: each pass runs along all pairs
+    starts = [part[:, edges[:, 0], :, None] for part in cells.unbind(-1)]  # (B, L, M, 1)
+    ways = [part[:, edges[:, 1], None] - start for part, start in zip(cells.unbind(-1), starts)]
+    # 0.5 to the nearest cell; DeepLabCut takes the one below
+    rounding = 0.0 if affinity == "deeplabcut" else 0.5
+    read = [_points(*line, points, rounding) for line in zip(starts, ways)]  # (P, B, L, M, M)
+    plane = torch.arange(0, b * channels, 2, device=fields.device).view(b, -1, 1, 1) * area
+    index = (read[1].mul(width).add_(read[0]).long() + plane).flatten()
+    flat = fields.reshape(-1)
+    values = [flat[first:].gather(0, index).view_as(read[0]) for first in (0, area)]
+    along, down = (way.to(flat.dtype) for way in ways)
+    length = torch.hypot(along, down)
+    if affinity == "deeplabcut":
+        across, below = (
+            (jumps.diff(dim=0).to(flat.dtype) * (value[1:] + value[:-1]) / 2).sum(dim=0)
+            for jumps, value in zip(read, values)
+        )
+        scaled = torch.hypot(across, below) / (length + torch.finfo(torch.float32).eps)
+        return (scaled * 1000).round() / 1000
+    x, y = ((value.sum(0) - (value[0] + value[-1]) / 2) / (points - 1) for value in values)
+    return (x * along + y * down) / length.clamp(min=1.0)
+
+
+def _points(start: Tensor, way: Tensor, points: int, rounding: float) -> Tensor:
+    """Return the cells ``(P, B, L, M, M)`` on ways along one axis, whole numbers.
+
+    Args:
+        start: int64 ``(B, L, M, 1)``.
+        way: int64 ``(B, L, M, M)``.
+        points: their number P, both ends among them.
+        rounding: what is added before a number is cut off.
+    """
     # in double precision, and the end as it is: whether a place is cut off to one cell or to the
     # one before hangs on the last bit
     exact = torch.float32 if way.device.type == "mps" else torch.float64  # which MPS has not
-    places = start[..., None, :] + count_up * (way.to(exact) / (points - 1))[..., None, :]
-    places[..., -1, :] = start + way  # (B, L, M, M, P, 2)
-    # 0.5 to the nearest cell; DeepLabCut takes the one below
-    read = places.floor() if affinity == "deeplabcut" else (places + 0.5).floor()
-    index = (read[..., 1] * width + read[..., 0]).long().flatten(2)  # (B, L, M M P)
-    flat = fields.reshape(b, count, 2, height * width)
-    values = flat.gather(-1, index[:, :, None].expand(b, count, 2, index.shape[-1]))
-    values = values.view(b, count, 2, *places.shape[2:-1]).movedim(2, -1)  # as places
-    way = way.to(values.dtype)
-    length = way.norm(dim=-1)
-    if affinity == "deeplabcut":
-        jumps = read.diff(dim=-2).to(values.dtype)
-        means = (values[..., 1:, :] + values[..., :-1, :]) / 2
-        integral = (means * jumps).sum(dim=-2).norm(dim=-1)
-        scaled = integral / (length + torch.finfo(torch.float32).eps)
-        return (scaled * 1000).round() / 1000
-    ends = values[..., 0, :] + values[..., -1, :]
-    mean = (values.sum(dim=-2) - ends / 2) / (points - 1)
-    return (mean * way).sum(dim=-1) / length.clamp(min=1.0)
+    steps = torch.arange(points, device=way.device, dtype=exact).view(-1, 1, 1, 1, 1)
+    places = (way.to(exact) / (points - 1) * steps).add_(start)
+    places[-1] = start + way
+    return places.add_(rounding).floor_()

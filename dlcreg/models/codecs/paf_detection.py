@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import reduce
 from typing import Literal, NamedTuple
 
 import torch
@@ -77,20 +76,19 @@ class Detector:
             offset: pixel coordinate of the centre of cell 0.
         """
         searched = self._searched(heatmap, locref, stride)
-        peak = (searched >= window_maximum(searched, self.window)) & (searched >= self.threshold)
+        peak = searched >= window_maximum(searched, self.window).clamp_(min=self.threshold)
         scored = searched if self.score == "blurred" else heatmap
         height, width = heatmap.shape[-2:]
         candidates = min(2 * most + 6 if self.apart else most, height * width)
-        # -1 for no peak: likelihoods are at least 0, and outputs that are none are cut off there
-        score, index = torch.where(peak, scored.clamp(min=0), -1.0).flatten(2).topk(candidates)
+        score, index = torch.where(peak, scored, -torch.inf).flatten(2).topk(candidates)
         row = torch.div(index, width, rounding_mode="floor")
         peaks = Peaks(score, index, index - row * width, row)
         cells, way = self._positions(searched, locref, peaks)
         keypoints = cells * stride + offset + way
-        found = (score >= 0) & keypoints.isfinite().all(dim=-1)
+        found = (score > -torch.inf) & keypoints.isfinite().all(dim=-1)
         if self.apart:
             found = found & ~self._repeated(keypoints, found)
-        order = torch.where(found, score, -1.0).topk(min(most, candidates)).indices
+        order = torch.where(found, score, -torch.inf).topk(min(most, candidates)).indices
         cells = torch.stack([peaks.column, peaks.row], dim=-1)
         pairs = order[..., None].expand(*order.shape, 2)
         return Detections(
@@ -103,7 +101,8 @@ class Detector:
     def _searched(self, heatmap: Tensor, locref: Tensor | None, stride: float) -> Tensor:
         """Return the maps ``(B, K, h, w)`` whose local maxima are the detections."""
         if self.search == "refined" and self.locref_std is not None and locref is not None:
-            squared = locref.square().unflatten(1, (-1, 2)).sum(dim=2)
+            x, y = locref[:, 0::2], locref[:, 1::2]
+            squared = (x * x).addcmul_(y, y)
             return (squared.mul_(-0.5 * (self.locref_std / stride) ** 2)).exp_().mul_(heatmap)
         return blurred(heatmap, self.blur) if self.blur else heatmap
 
@@ -137,30 +136,28 @@ def blurred(heatmap: Tensor, sigma: float, kernel: int = 11) -> Tensor:
     taps = [math.exp(-0.5 * (step / sigma) ** 2) for step in range(-far, far + 1)]
     taps = [tap / sum(taps) for tap in taps]
     for axis in (-1, -2):
-        middle, *others = _shifted(heatmap, axis, far, 0.0)
-        heatmap = middle * taps[far]
-        for tap, shifted in zip(taps[:far] + taps[far + 1 :], others):
-            heatmap.add_(shifted, alpha=tap)
+        padded = F.pad(heatmap, (far, far) if axis == -1 else (0, 0, far, far))
+        cells, heatmap = heatmap.shape[axis], heatmap * taps[far]
+        for start, tap in enumerate(taps):
+            if start != far:
+                heatmap.add_(padded.narrow(axis, start, cells), alpha=tap)
     return heatmap
 
 
 def window_maximum(heatmap: Tensor, window: int) -> Tensor:
-    """Return the largest value in the window around each cell of maps ``(B, K, h, w)``."""
-    for axis in (-1, -2):
-        heatmap = reduce(torch.maximum, _shifted(heatmap, axis, window // 2, -torch.inf))
-    return heatmap
+    """Return the largest value in the window around each cell of maps ``(B, K, h, w)``.
 
-
-def _shifted(heatmap: Tensor, axis: int, far: int, beyond: float) -> list[Tensor]:
-    """Return maps as they are, then moved along an axis by ``-far`` to ``far`` cells.
-
-    Sums and maxima of these take a fraction of the time of a convolution or a pooling that is as
-    wide, of one channel.
+    It takes a fraction of the time of a pooling, and is not differentiable.
     """
-    sides = (far, far) if axis == -1 else (0, 0, far, far)
-    padded, cells = F.pad(heatmap, sides, value=beyond), heatmap.shape[axis]
-    others = (start for start in range(2 * far + 1) if start != far)
-    return [heatmap, *(padded.narrow(axis, start, cells) for start in others)]
+    for axis in (-1, -2):
+        row = heatmap.detach()
+        heatmap, cells = row.clone(), row.shape[axis]
+        for step in range(1, min(window // 2, cells - 1) + 1):
+            near, far = (row.narrow(axis, start, cells - step) for start in (0, step))
+            for start, other in ((0, far), (step, near)):
+                reached = heatmap.narrow(axis, start, cells - step)
+                torch.maximum(reached, other, out=reached)
+    return heatmap
 
 
 def check_detector(blur: float, window: int, threshold: float) -> None:
