@@ -4,12 +4,14 @@
 
 prints for one batch on one core the time of each codec of heatmaps, of the codecs of several
 animals, and of finding them; and how many times faster that is than a loop in the same run.
-Times are of the processor, for a machine that is busy, the least of some calls.
+Times are those of the processor, not of the clock, for a machine that is busy: the least of some
+calls, and their median, which is what a busy machine makes of it.
 """
 
 from __future__ import annotations
 
 import itertools
+import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -98,20 +100,21 @@ def codecs(keypoints: int, animals: int, stride: int) -> dict[str, Codec]:
     return found
 
 
-def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the least time of a call."""
+def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> list[float]:
+    """Return the times of calls, the least one first."""
     times = []
     for _ in range(repeats):
         start = time.process_time()
         call()
         times.append(1000 * (time.process_time() - start))
-    return min(times)
+    return sorted(times)
 
 
-def line(name: str, taken: float, loop: float | None = None) -> None:
+def line(name: str, taken: list[float], loop: list[float] | None = None) -> None:
     """Print a line of the table."""
-    ratio = "" if loop is None else f"  {loop / taken:6.1f} times as fast"
-    print(f"{name:34s} {taken:8.2f} ms{ratio}", flush=True)
+    ratio = "" if loop is None else f"  {loop[0] / taken[0]:6.1f} times as fast"
+    middle = statistics.median(taken)
+    print(f"{name:34s} {taken[0]:8.2f} ms, median {middle:8.2f} ms{ratio}", flush=True)
 
 
 def heatmaps() -> None:

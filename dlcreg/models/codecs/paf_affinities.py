@@ -37,10 +37,10 @@ def edge_affinities(
     # 0.5 to the nearest cell; DeepLabCut takes the one below
     rounding = 0.0 if affinity == "deeplabcut" else 0.5
     read = [_points(*line, points, rounding) for line in zip(starts, ways)]  # (P, B, L, M, M)
-    plane = torch.arange(0, b * channels, 2, device=fields.device).view(b, -1, 1, 1) * area
-    index = (read[1].mul(width).add_(read[0]).long() + plane).flatten()
+    plane = torch.arange(0, b * channels, 2, device=fields.device) * area
+    index = read[1].mul(width).add_(read[0]).long() + plane.view(b, channels // 2, 1, 1)
     flat = fields.reshape(-1)
-    values = [flat[first:].gather(0, index).view_as(read[0]) for first in (0, area)]
+    values = [flat[first:].gather(0, index.flatten()).view_as(index) for first in (0, area)]
     along, down = (way.to(flat.dtype) for way in ways)
     length = torch.hypot(along, down)
     if affinity == "deeplabcut":

@@ -82,19 +82,22 @@ class Assembler:
 
     def match(self, found: np.ndarray, affinities: np.ndarray) -> list[Link]:
         """Return the best matching of the detections of each edge (Kuhn, 1955)."""
-        count = found.shape[1]
-        numbers = found.sum(axis=1)
-        links = []
-        for (a, b), affinity in zip(self.edges, affinities):
-            part = affinity[: numbers[a], : numbers[b]].clip(min=0)
-            for row, column in zip(*linear_sum_assignment(part, maximize=True)):
-                if part[row, column] >= self.min_affinity:
-                    links.append(
-                        Link(
-                            float(part[row, column]), a * count + int(row), b * count + int(column)
-                        )
-                    )
-        return links
+        count, numbers = found.shape[1], found.sum(axis=1)
+        ends = np.array(self.edges, np.int64).reshape(-1, 2)
+        both = found[ends[:, 0], :, None] & found[ends[:, 1], None]  # (L, M, M)
+        gains = np.where(both, affinities.clip(min=0), 0)
+        # Where no two have the same best partner, everyone gets the best one.
+        wanted = gains.max(axis=2) > 0 if self.min_affinity > 0 else found[ends[:, 0]]
+        matched = (gains.argmax(axis=2)[..., None] == np.arange(count)) & wanted[..., None]
+        for edge in np.flatnonzero((matched.sum(axis=1) > 1).any(axis=1)):
+            a, b = ends[edge]
+            pairs = linear_sum_assignment(gains[edge, : numbers[a], : numbers[b]], maximize=True)
+            matched[edge] = False
+            matched[edge][pairs] = True
+        matched &= gains >= self.min_affinity
+        edge, row, column = matched.nonzero()
+        nodes = ends[edge] * count + np.stack([row, column], axis=-1)
+        return list(map(Link, gains[matched].tolist(), *nodes.T.tolist()))
 
     def _grow(self, links: list[Link], count: int) -> list[Assembly]:
         """Return assemblies: whole groups of detections first, then along the best links."""
@@ -167,19 +170,26 @@ class Assembler:
 
     def _suppress(self, assemblies: list[Assembly], points: np.ndarray) -> list[Assembly]:
         """Return the assemblies, the strongest first, without those that repeat a stronger one."""
-        kept: list[Assembly] = []
-        for assembly in sorted(assemblies, key=lambda one: -one.affinity):
-            if all(self._overlap(one, assembly, points) < self.max_overlap for one in kept):
-                kept.append(assembly)
-        return kept
+        ordered = sorted(assemblies, key=lambda one: -one.affinity)
+        overlaps = self._overlaps(ordered, points)
+        kept: list[int] = []
+        for index in range(len(ordered)):
+            if all(overlaps[other][index] < self.max_overlap for other in kept):
+                kept.append(index)
+        return [ordered[index] for index in kept]
 
-    def _overlap(self, strong: Assembly, weak: Assembly, points: np.ndarray) -> float:
+    def _overlaps(self, assemblies: list[Assembly], points: np.ndarray) -> list[list[float]]:
+        """Return the overlap of each assembly with each weaker one, see `suppression`."""
         if self.suppression == "boxes":
-            return _share_in_both_boxes(*(points[list(o.nodes.values())] for o in (strong, weak)))
-        shared = strong.nodes.keys() & weak.nodes.keys()
-        ways = [points[strong.nodes[k]] - points[weak.nodes[k]] for k in shared]
-        near = sum(float(x * x + y * y) < self.radius**2 for x, y in ways)
-        return near / len(weak.nodes)
+            lying = [points[list(one.nodes.values())] for one in assemblies]
+            return [[_share_in_both_boxes(one, other) for other in lying] for one in lying]
+        places = np.full((len(assemblies), self.num_keypoints, 2), np.nan)
+        for place, one in zip(places, assemblies):
+            place[list(one.nodes)] = points[list(one.nodes.values())]
+        ways = places[:, None] - places
+        near = (np.square(ways).sum(axis=-1) < self.radius**2).sum(axis=-1)
+        overlaps: list[list[float]] = (near / [len(one.nodes) for one in assemblies]).tolist()
+        return overlaps
 
 
 def _best_first(links: list[Link]) -> list[Link]:
