@@ -230,6 +230,11 @@ def _categories(
 
 def _image_root(path: Path, given: str | Path | None, images: list[dict]) -> Path:
     if given is not None:
+        if not isinstance(given, (str, PathLike)):
+            raise DataError(
+                f"image_root must be the path of a folder, not {given!r}; categories are given by "
+                "name, as categories=[...]"
+            )
         if not Path(given).is_dir():
             raise DataError(f"there is no image folder {given}")
         return Path(given)

@@ -336,6 +336,8 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
     path.write_text(json.dumps(minimal(["a"])))
     with pytest.raises(DataError, match="there is no image folder"):
         CocoDataset(path, tmp_path / "images")
+    with pytest.raises(DataError, match=r"image_root must be .* a folder, not \['mouse'\]; categ"):
+        CocoDataset(path, ["mouse"])
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def _walk(low: Tensor, high: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]
     On the CPU those alone; elsewhere, where to count them would make the device wait, and where
     shapes must not depend on values, `most` steps of each limb.
     """
-    count = (high - low + 1).clamp_(min=0)
+    count = (high - low + 1).clamp_(min=0).nan_to_num_(0.0)
     if low.device.type == "cpu":
         limb = torch.repeat_interleave(count.long())
         before = count.cumsum(dim=0) - count - low
