@@ -24,6 +24,7 @@ def facts_of(recording: Recording) -> dict[str, Any]:
         "dlcreg": own_version(),
         "scorer": recording.scorer,
         "tracked": recording.tracked,
+        "frames": len(recording),
         "rows": recording.keypoints.shape[1],
         "individuals": list(recording.individuals),
         "info": asdict(recording.info),

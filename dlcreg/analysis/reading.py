@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from dlcreg.analysis.read_coco import read_coco
 from dlcreg.analysis.read_parquet import read_parquet
 from dlcreg.analysis.read_tables import read_csv, read_h5
 from dlcreg.errors import DataError
@@ -18,6 +19,8 @@ def read_recording(path: str | Path, tracked: bool | None = None) -> Recording:
     Read are ``.h5`` and ``.csv`` tables of DeepLabCut (single and multi-animal, with unique body
     parts, tracks, filtered ones, labels) and what our writers of these and of ``.parquet`` wrote,
     which comes back as it was: poses, names, video and provenance, of h5 all other arrays, too.
+    COCO's results (``.json``) are read where images are numbers of frames; they are rounded, and
+    no tracks.
 
     What a foreign table does not say is chosen so: instance scores are the mean likelihood of the
     keypoints that were found; rows are tracks if the table's key is ``tracks`` or the file name
@@ -48,5 +51,6 @@ def read_recording(path: str | Path, tracked: bool | None = None) -> Recording:
 _READERS: dict[str, Callable[[Path], Recording]] = {
     ".h5": read_h5,
     ".csv": read_csv,
+    ".json": read_coco,
     ".parquet": read_parquet,
 }

@@ -24,10 +24,10 @@ for name, method in (("untracked", ""), ("tracked", "ellipse")):
 meta = files.load_video_metadata(str(folder), "clip", scorer)["data"]
 full = files.load_video_full_data(str(folder), "clip", scorer)
 assemblies = files.read_pickle(folder / f"clip{scorer}_assemblies.pickle")
-settings = dict(max_age=1, min_hits=1, iou_threshold=0.3, pcutoff=0.1, topktoretain=2)
+settings = dict(max_age=1, min_hits=1, pcutoff=0.1, topktoretain=2, boundingboxslack=0)
 tracklets = build_tracklets(
     assemblies,
-    "ellipse",
+    "box",
     settings,
     full["metadata"]["all_joints_names"],
     meta["Scorer"],

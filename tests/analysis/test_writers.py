@@ -93,8 +93,29 @@ def test_coco_results_are_proposals(tmp_path):
     lost = np.isnan(keypoints).any(-1)
     np.testing.assert_allclose(one.keypoints[~lost, :2], keypoints[~lost], atol=1e-3)
     assert not one.keypoints[lost].any()
+    again = read_recording(path)
+    assert again.info.keypoint_names == values.info.keypoint_names
+    assert len(again) == len(values)
+    for frame in range(7):  # animals have moved up to the first rows
+        known = values.keypoints[frame, values.valid[frame]]
+        np.testing.assert_allclose(again.keypoints[frame, : len(known)], known, atol=1e-3)
     beside = json.loads((tmp_path / "clip.json-metadata.json").read_text())
     assert beside["dlcreg"]["provenance"]["checkpoint"] == "best.pth"
+
+
+def test_coco_results_of_images_are_no_recording(tmp_path):
+    path = tmp_path / "a.json"
+    row = {"image_id": "a.png", "score": 0.5, "keypoints": [1, 2, 0.5], "category_id": 1}
+    path.write_text(json.dumps([row]))
+    with pytest.raises(DataError, match="not numbers of frames"):
+        read_recording(path)
+    path.write_text(json.dumps([{**row, "image_id": 2}]))
+    found = read_recording(path)
+    assert found.keypoints.shape == (3, 1, 1, 2)
+    assert found.valid.ravel().tolist() == [False, False, True]
+    path.write_text(json.dumps([{"image_id": 2, "score": 0.5, "bbox": [0, 0, 3, 3]}]))
+    with pytest.raises(DataError, match="has boxes and no poses"):
+        read_recording(path)
 
 
 @pytest.mark.parametrize(
