@@ -1,8 +1,9 @@
-"""What a user calls from Python: train, evaluate, demo."""
+"""What a user calls from Python: train, evaluate, analyze, demo."""
 
+from dlcreg.apis.analyze import Analyzed, analyze
 from dlcreg.apis.demo import demo, demo_project
 from dlcreg.apis.evaluate import evaluate
 from dlcreg.apis.results import Result
 from dlcreg.apis.train import train
 
-__all__ = ["Result", "demo", "demo_project", "evaluate", "train"]
+__all__ = ["Analyzed", "Result", "analyze", "demo", "demo_project", "evaluate", "train"]

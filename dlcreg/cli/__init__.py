@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from dlcreg.cli import (
+    analyze,
     check,
     config,
     convert,
@@ -35,6 +36,7 @@ COMMANDS = (
     train,
     evaluate,
     predict,
+    analyze,
     track,
     filter,
     label_video,

@@ -22,11 +22,6 @@ def add_parser(commands: Any) -> None:
         "--out", metavar="FILE", default="predictions.json",
         help="COCO results to write; predictions.json by default",
     )  # fmt: skip
-    parser.add_argument(
-        "--proposals", metavar="X",
-        help="for models that see one animal at a time: the checkpoint of a detector or of a model "
-        "that sees whole images, or a JSON file of its results",
-    )  # fmt: skip
     parser.add_argument("--draw", metavar="DIR", help="draw each image with its poses into DIR")
     parser.add_argument(
         "--pcutoff", metavar="P", type=float,
@@ -36,10 +31,26 @@ def add_parser(commands: Any) -> None:
         "--skip-damaged", action="store_true",
         help="go on after an image that cannot be read, and name it at the end",
     )  # fmt: skip
+    add_model_options(parser, "images at once; by default as many as pay and fit")
+    parser.set_defaults(run=run)
+
+
+def add_model_options(parser: argparse.ArgumentParser, batch_size: str) -> None:
+    """Add the options of `Predictor`.
+
+    Args:
+        parser: of a command that predicts.
+        batch_size: what its help says of ``--batch-size``.
+    """
+    parser.add_argument(
+        "--proposals", metavar="X",
+        help="for models that see one animal at a time: the checkpoint of a detector or of a model "
+        "that sees whole images, or a JSON file of its results",
+    )  # fmt: skip
     parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps; chosen if left out")
     parser.add_argument(
         "--batch-size", metavar="N", type=_batch_size, default="auto",
-        help="images at once; by default as many as pay and fit",
+        help=batch_size,
     )  # fmt: skip
     parser.add_argument(
         "--precision", choices=["fp32", "bf16", "fp16", "auto"],
@@ -58,7 +69,6 @@ def add_parser(commands: Any) -> None:
         "--cfg-options", metavar="KEY=VALUE", nargs="+", default=[], action="extend",
         help="values that replace those of the checkpoint's config",
     )  # fmt: skip
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

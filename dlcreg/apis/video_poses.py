@@ -1,0 +1,219 @@
+"""The frames of a video through a model, into a journal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcreg.analysis.claims import Claim
+from dlcreg.analysis.journal import Journal
+from dlcreg.analysis.rows import Rows, errors_of, recording_of
+from dlcreg.apis.analysis_progress import Progress
+from dlcreg.contracts import Reader, VideoFrame
+from dlcreg.errors import DataError
+from dlcreg.inference import Predictor
+from dlcreg.inference.sources import Frame
+from dlcreg.inference.threads import read_ahead
+from dlcreg.recording import Recording, VideoInfo
+from dlcreg.solvers.console import Clock
+from dlcreg.structures import Meta, Poses
+
+_AHEAD = 16  # frames read while the model is busy
+_EVERY = 2.0  # seconds from one chunk of the journal to the next
+_LARGEST = 1024  # frames of a chunk
+_ENDS = 1 << 20  # bytes at either end by which a video is told from another
+
+
+def fixed_batch_size(device: torch.device) -> int:
+    """Return how many images a device is given at once, the same in every call.
+
+    What is measured anew in each call would not do: sums of another length are rounded otherwise,
+    and an analysis that was broken off would end with other last digits.
+    """
+    return 32 if device.type == "cuda" else 4
+
+
+class VideoPoses:
+    """Finds poses in videos.
+
+    Frames go through the model in groups that begin at multiples of their size, wherever a call
+    begins: what a frame is put together with does not depend on whether a run was broken off.
+
+    Args:
+        predictor: the model; its batch size is a number.
+        batch_size: that number.
+        crop: x1, x2, y1, y2 of what is seen of a frame; None: all of it.
+        reader: a name of READERS, or None.
+        facts: checkpoint, config and settings; another analysis is told by them.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        batch_size: int,
+        crop: tuple[int, int, int, int] | None,
+        reader: str | None,
+        facts: Mapping[str, Any],
+    ) -> None:
+        self.predictor, self.crop, self.reader, self.facts = predictor, crop, reader, facts
+        whole = predictor.proposals is None
+        self.group = batch_size if whole else batch_size * -(-16 // batch_size)
+
+    def found(self, reader: Reader, path: Path, claim: Claim, progress: Progress) -> Found:
+        """Return what is found in a video, after going on with its journal to the end.
+
+        Raises:
+            DlcregError: the journal cannot be written or is another analysis's; a crop that is
+                not within the frame.
+        """
+        if self.crop is not None:
+            height, width = reader.info.size
+            if self.crop[1] > width or self.crop[3] > height:
+                raise DataError(
+                    f"the crop {self.crop} reaches beyond the {width} x {height} pixels of "
+                    f"{reader.info.path}"
+                )
+        header = {
+            "checkpoint": self.facts["checkpoint_sha256"],
+            "config": self.facts["config"],
+            "dlcreg version": self.facts["dlcreg"],
+            "settings": self.facts["settings"],
+            "torch version": torch.__version__,
+            "video": [reader.info.path.stat().st_size, digest_of(reader.info.path, _ENDS)],
+        }
+        journal = Journal(path, header)
+        start = journal.frames
+        try:
+            if not journal.is_complete:
+                progress.start(start)
+                self._go_on(reader, journal, claim, progress)
+            return Found(journal, start, reader.info, self.predictor, self.facts)
+        except BaseException:
+            journal.close()
+            raise
+        finally:
+            progress.stop()
+
+    def _go_on(self, reader: Reader, journal: Journal, claim: Claim, progress: Progress) -> None:
+        offset = (self.crop[0], self.crop[2]) if self.crop else (0, 0)
+        rows, clock = Rows(self.predictor.info, offset), Clock(_EVERY)
+        writing: Future[None] | None = None
+        done = journal.frames
+        with ThreadPoolExecutor(1, "dlcreg-journal") as pool:
+            for group in self._groups(reader.frames(done)):
+                for frame, poses in group:
+                    rows.add(poses, *frame.source)
+                    done += 1
+                progress.advance(done)
+                if clock.due() or len(rows) >= _LARGEST:
+                    if writing is not None:
+                        writing.result()  # raises what went wrong
+                    claim.check()
+                    writing = pool.submit(journal.append, rows.take())
+            if writing is not None:
+                writing.result()
+        if len(rows):
+            journal.append(rows.take())
+        journal.complete()
+
+    def _groups(self, frames: Iterator[VideoFrame]) -> Iterator[list[tuple[Frame, Poses]]]:
+        """Yield the frames with their poses, some at a time; reading goes on meanwhile."""
+        predictor = self.predictor
+        read = read_ahead(map(self._frame, frames), _AHEAD)
+        if predictor.proposals is None:
+            jobs = read_ahead(map(predictor.samples.whole, read), _AHEAD)
+            while group := list(predictor.run(islice(jobs, self.group))):
+                yield group
+        else:
+            while group := list(predictor.on_frames(list(islice(read, self.group)))):
+                yield group
+
+    def _frame(self, frame: VideoFrame) -> Frame:
+        """Return a frame as the predictor takes it; its source is what `Rows.add` wants beside."""
+        image = frame.image
+        if image is not None and self.crop is not None:
+            x1, x2, y1, y2 = self.crop
+            image = image[y1:y2, x1:x2]
+        size = (0, 0) if image is None else image.shape[:2]
+        error = None if image is not None else DataError(frame.error)
+        meta = Meta(frame.index, "", size, index=frame.index)
+        return Frame(meta, (frame.time, frame.error), image, error)
+
+
+class Found:
+    """What was found in a video, in a journal that is complete.
+
+    Args:
+        journal: to be closed at the end.
+        start: frames that an earlier call had found.
+        video: the video.
+        predictor: what found it.
+        facts: for the files.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        start: int,
+        video: VideoInfo,
+        predictor: Predictor,
+        facts: Mapping[str, Any],
+    ) -> None:
+        self._journal, self._video, self._facts = journal, video, facts
+        self._info, self._individuals = predictor.info, predictor.individuals
+        self.analysed = journal.frames - start
+        self.unreadable: list[tuple[int, str]] = []
+
+    def __enter__(self) -> Found:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.close()
+
+    def recording(self, scorer: str) -> Recording:
+        """Return the poses of all frames."""
+        errors = (error for chunk in self._journal.chunks() for error in errors_of(chunk))
+        self.unreadable = [(index, error) for index, error in enumerate(errors) if error]
+        return recording_of(
+            _Chunks(self._journal),
+            self._journal.frames,
+            self._info,
+            individuals=self._individuals,
+            video=self._video,
+            scorer=scorer,
+            provenance=self._facts,
+        )
+
+    def remove(self) -> None:
+        """Remove the journal: the results are written."""
+        self._journal.remove()
+
+
+class _Chunks:
+    """The chunks of a journal, as often as they are asked for."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self._journal.chunks()
+
+
+def digest_of(path: Path, ends: int | None = None) -> str:
+    """Return the SHA-256 of a file, or of so many bytes at either end of it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        if ends is None:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        else:
+            digest.update(file.read(ends))
+            file.seek(max(0, path.stat().st_size - ends))
+            digest.update(file.read(ends))
+    return digest.hexdigest()

@@ -1,0 +1,213 @@
+"""Videos are analysed whole, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from videos import damage, make_video
+
+from dlcreg import Predictor
+from dlcreg.analysis.journal import Journal
+from dlcreg.analysis.reading import read_recording
+from dlcreg.analysis.writers.csv import CSVWriter
+from dlcreg.apis import train
+from dlcreg.apis.analyze import Rank, analyze
+from dlcreg.cli import main
+from dlcreg.data.video import open_video
+from dlcreg.errors import DataError, DlcregError
+
+SCRIPT = Path(__file__).with_name("analysis_that_is_killed.py")
+GOPS = {"g": "6", "bf": "2"}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(demo_project, tmp_path_factory):
+    part = {"type": "PoseDataset", "project": {"root": str(demo_project)}}
+    head = {"type": "HeatmapHead", "codec": {"type": "GaussianHeatmap"}}
+    config = {
+        "model": {
+            "backbone": {"type": "ResNet", "depth": 18, "out_indices": [0]},
+            "head": {**head, "losses": {"heatmap": {"type": "MSELoss"}}},
+        },
+        "data": {"train": part, "test": {**part, "mode": "test"}, "split": {"val_fraction": 0}},
+        "solver": {
+            "optimizer": {"type": "SGD", "lr": 0.01},
+            "max_epochs": 1,
+            "tensorboard": False,
+            "verbose": False,
+        },
+        "evaluation": {"pictures": 0},
+    }
+    return train(config, work_dir=tmp_path_factory.mktemp("run")).checkpoint
+
+
+@pytest.fixture
+def video(tmp_path):
+    return make_video(tmp_path / "clip.mp4", 26, **GOPS)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_every_frame_has_the_poses_that_the_predictor_finds(checkpoint, video, tmp_path):
+    lines = []
+    (result,) = analyze(checkpoint, video, tmp_path / "out", device="cpu", say=lines.append)
+    assert (result.status, result.frames, result.unreadable) == ("done", 26, [])
+    assert [path.suffix for path in result.files] == [".h5", ".csv"]
+    found = read_recording(result.files[0])
+    images = [frame.image for frame in open_video(video).frames()]
+    poses = Predictor(checkpoint, device="cpu")(images)
+    expected = np.stack([one.keypoints[0, 0].numpy() for one in poses])
+    np.testing.assert_allclose(found.keypoints[:, 0], expected, atol=1e-3)
+    assert found.times == pytest.approx(np.arange(26) / 25)
+    assert found.provenance["checkpoint"] == checkpoint.name
+    assert not [name for name in contents(tmp_path / "out") if name.startswith(".")]
+
+    (again,) = analyze(checkpoint, video, tmp_path / "out", device="cpu", say=lines.append)
+    assert again.status == "skipped"
+    assert "results are there already" in lines[-1]
+
+
+def test_a_crop_is_all_that_the_model_sees(checkpoint, video, tmp_path):
+    crop = (16, 56, 8, 40)
+    (result,) = analyze(checkpoint, video, tmp_path / "out", crop=crop, device="cpu")
+    found = read_recording(result.files[0]).keypoints[:, 0]
+    images = [frame.image[8:40, 16:56] for frame in open_video(video).frames()]
+    poses = Predictor(checkpoint, device="cpu")(images)
+    offset = np.array([16, 8])
+    expected = np.stack([one.keypoints[0, 0].numpy() + offset for one in poses])
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    with pytest.raises(DataError, match="x1 < x2"):
+        analyze(checkpoint, video, tmp_path / "out", crop=(5, 5, 0, 9))
+    (result,) = analyze(checkpoint, video, tmp_path / "b", crop=(0, 99, 0, 9), device="cpu")
+    assert "reaches beyond the 64 x 48 pixels" in result.error
+
+
+def started(processes, tmp_path, count, told, *argv, **env):
+    """Start an analysis that stands still after some frames; return it once it does."""
+    told.unlink(missing_ok=True)
+    logs = {"cwd": tmp_path, "output": tmp_path / "output", "errors": tmp_path / "errors"}
+    group = processes.start(SCRIPT, str(count), told, *argv, **logs, **env)
+    deadline = time.monotonic() + 240
+    while not told.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert told.exists(), logs["errors"].read_text()
+    return group
+
+
+def kill(processes, group):
+    os.killpg(group, signal.SIGKILL)
+    assert processes.wait() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills processes")
+def test_an_analysis_that_is_killed_again_and_again_ends_with_the_same_files(
+    checkpoint, video, tmp_path, processes, capsys
+):
+    damage(video, 9)
+    options = [str(checkpoint), str(video), "--device", "cpu", "--batch-size", "4"]
+    assert main(["analyze", *options, "--out", str(tmp_path / "whole")]) == 0
+    out = tmp_path / "out"
+    for count in (9, 11):
+        group = started(processes, tmp_path, count, tmp_path / "told", *options, "--out", str(out))
+        kill(processes, group)
+        assert sorted(Path(name).suffix for name in contents(out)) == [".claim", ".partial"]
+    capsys.readouterr()
+    assert main(["analyze", *options, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "goes on at frame" in said
+    assert "not read: frames" in said
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills processes")
+def test_what_a_dead_process_leaves_behind_another_one_goes_on_with(
+    checkpoint, tmp_path, processes
+):
+    videos = [make_video(tmp_path / f"{name}.mp4", 14, **GOPS) for name in "abc"]
+    argv = [str(checkpoint), *map(str, videos), "--device", "cpu", "--batch-size", "4"]
+    assert main(["analyze", *argv, "--out", str(tmp_path / "whole")]) == 0
+    out = tmp_path / "out"
+    env = {"RANK": "0", "WORLD_SIZE": "2"}
+    group = started(processes, tmp_path, 9, tmp_path / "told", *argv, "--out", str(out), **env)
+    dead = threading.Timer(3, kill, (processes, group))
+    dead.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RANK", "1")
+        patch.setenv("WORLD_SIZE", "2")
+        results = analyze(
+            checkpoint, videos, out, device="cpu", batch_size=4, say=(said := []).append
+        )
+    dead.join()
+    assert [(result.status, result.error) for result in results] == [("done", "")] * 3
+    assert any("goes on at frame" in line for line in said)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_one_video_that_fails_does_not_stop_the_others(checkpoint, video, tmp_path, capsys):
+    text = tmp_path / "notes.txt"
+    text.write_text("nothing to see\n" * 50)
+    out = tmp_path / "out"
+    argv = ["analyze", str(checkpoint), str(text), str(video), "--out", str(out)]
+    assert main([*argv, "--device", "cpu", "--format", "csv"]) == 1
+    said = capsys.readouterr().out
+    assert "26 animals in 26 frames" in said
+    assert "1 of 2 videos failed:" in said
+    assert "is a text and no video" in said
+    assert sorted(Path(name).suffix for name in contents(out)) == [".csv", ".json"]
+
+
+def test_a_disk_that_is_full_keeps_what_was_found(checkpoint, video, tmp_path, monkeypatch):
+    class Full(CSVWriter):
+        """A writer that has no room."""
+
+        def write(self, recording, path):
+            raise DlcregError(f"{path} cannot be written: No space left on device")
+
+    out = tmp_path / "out"
+    options = {"device": "cpu", "batch_size": 4}
+    (result,) = analyze(checkpoint, video, out, formats=[{"type": Full}], **options)
+    assert result.status == "failed"
+    assert "No space left" in result.error
+    assert [Path(name).suffix for name in contents(out)] == [".partial"]
+    (result,) = analyze(checkpoint, video, out, formats=["csv"], **options)
+    assert (result.status, result.frames) == ("done", 0)  # all of them were there
+    (tmp_path / "file").touch()
+    (result,) = analyze(checkpoint, video, tmp_path / "file" / "out", **options)
+    assert "Give another one for the results (--out)" in result.error
+
+
+def test_an_analysis_that_was_begun_otherwise_is_not_lost(checkpoint, video, tmp_path):
+    out = tmp_path / "out"
+    options = {"device": "cpu", "formats": ["csv"]}
+    (result,) = analyze(checkpoint, video, out, batch_size=4, **options)
+    journal = out / f".{result.files[0].stem}.partial"
+    result.files[0].unlink()
+    Journal(journal, {"settings": "of another day"}).close()
+    before = journal.read_bytes()
+    (result,) = analyze(checkpoint, video, out, **options)
+    assert "throw it away (--overwrite)" in result.error
+    assert journal.read_bytes() == before
+    (result,) = analyze(checkpoint, video, out, overwrite=True, **options)
+    assert (result.status, journal.exists()) == ("done", False)
+
+
+def test_processes_are_told_apart_by_torchrun_and_slurm(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS"):
+        monkeypatch.delenv(name, raising=False)
+    assert Rank.here() == Rank()
+    for number, count, local in (
+        ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+        ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
+    ):
+        values = {number: "3", count: "8", local: "1"}
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        assert Rank.here() == Rank(3, 8, 1)
