@@ -244,10 +244,22 @@ def _name(
 
 
 def draw_learning_curves(path: Path, table: Path) -> Path:
-    """Draw losses, validation metrics and learning rate over the epochs.
+    """Draw `learning_curves`.
 
     Args:
         path: the PNG to write.
+        table: the run's ``metrics.csv``.
+    """
+    figure = learning_curves(table)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    return path
+
+
+def learning_curves(table: Path) -> Figure:
+    """Return losses, validation metrics and learning rate over the epochs.
+
+    Args:
         table: the run's ``metrics.csv``: a row for each epoch; columns ``epoch``, ``lr``,
             ``train/...`` and ``val/...``.
     """
@@ -280,9 +292,7 @@ def draw_learning_curves(path: Path, table: Path) -> Path:
             axes.set_yscale("log")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    return path
+    return figure
 
 
 def _losses(series: Mapping[str, object]) -> list[str]:

@@ -25,6 +25,7 @@ from dlcreg.cli import (
     plot,
     plugin,
     predict,
+    report_page,
     track,
     train,
 )
@@ -45,6 +46,7 @@ COMMANDS = (
     outliers,
     export,
     import_deeplabcut,
+    report_page,
     draw,
     check,
     config,
