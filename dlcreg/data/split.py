@@ -218,6 +218,7 @@ _ALLOWED = {
         for package in ("numpy.core", "numpy._core")
         for name in ("_reconstruct", "scalar")
     ),
+    *((f"{package}.numeric", "_frombuffer") for package in ("numpy.core", "numpy._core")),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
 }

@@ -137,7 +137,7 @@ def test_a_missing_split_file_is_named(tmp_path):
 # -- DeepLabCut's own files --------------------------------------------------------------------
 
 
-def deeplabcut_split(folder, names, train, test):
+def deeplabcut_split(folder, names, train, test, protocol=4):
     folder.mkdir(exist_ok=True)
     rows = pd.MultiIndex.from_tuples([tuple(name.split("/")) for name in names])
     columns = pd.MultiIndex.from_product(
@@ -150,12 +150,14 @@ def deeplabcut_split(folder, names, train, test):
         for i in train
     ]
     path = folder / "Documentation_data-x_80shuffle1.pickle"
-    path.write_bytes(pickle.dumps([data, np.array([*train, -1]), np.array(test), 0.8]))
+    content = [data, np.array([*train, -1]), np.array(test), 0.8]
+    path.write_bytes(pickle.dumps(content, protocol))
     return path
 
 
-def test_deeplabcuts_split_is_read_by_name_without_its_padding(tmp_path):
-    path = deeplabcut_split(tmp_path / "Unaugmented", NAMES[:6], [5, 0, 2], [1, 3, 4])
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_deeplabcuts_split_is_read_by_name_without_its_padding(tmp_path, protocol):
+    path = deeplabcut_split(tmp_path / "Unaugmented", NAMES[:6], [5, 0, 2], [1, 3, 4], protocol)
     split = Split.load(path)
     assert split.train == (NAMES[5], NAMES[0], NAMES[2])
     assert split.test == (NAMES[1], NAMES[3], NAMES[4])

@@ -8,6 +8,7 @@ from typing import Any
 
 from dlcreg.apis.deeplabcut import inputs, recipe
 from dlcreg.apis.deeplabcut.backbones import Body, body_of
+from dlcreg.apis.deeplabcut.facts import split_of
 from dlcreg.apis.deeplabcut.heads import NAMES, Top, heads_of
 from dlcreg.apis.deeplabcut.places import Source, split_file
 from dlcreg.apis.deeplabcut.section import Section
@@ -72,7 +73,7 @@ def pose_plan(config: Section, found: Source, method: str) -> Plan:
         "test": {**shared, "mode": "test", "transform": tests},
     }
     data.close()
-    split = split_file(found)
+    split = split_file(found) if split_of(found) else None
     metrics: list[dict[str, Any]] = [{"type": "PixelError", "pcutoff": 0.6}, {"type": "CocoOKS"}]
     if "unique_bodypart" in tops:
         metrics.append({"type": "UniqueKeypoints", "metric": {"type": "PixelError"}})
