@@ -35,6 +35,7 @@ tracklets = build_tracklets(
     unique_bodyparts=meta["unique_bodyparts"],
 )
 stitcher = TrackletStitcher.from_dict_of_dict(tracklets, 2, 5)
+stitcher.build_graph()
 stitcher.stitch()
 tracks = stitcher.format_df(meta["individuals"])
 told["stitched"] = [list(tracks.shape), list(tracks.columns.unique("individuals"))]
