@@ -13,6 +13,7 @@ from dlcreg.analysis.claims import Claim, holder_of
 from dlcreg.analysis.formats import build_writer
 from dlcreg.analysis.naming import scorer_of
 from dlcreg.analysis.paths import result_path
+from dlcreg.analysis.tracking import build_tracker, track
 from dlcreg.apis.analysis_progress import Progress
 from dlcreg.apis.video_poses import VideoPoses, digest_of, fixed_batch_size
 from dlcreg.contracts import Writer
@@ -20,6 +21,7 @@ from dlcreg.data.video import open_video, videos_in
 from dlcreg.errors import DataError, DlcregError
 from dlcreg.inference import Predictor
 from dlcreg.plugins import own_version
+from dlcreg.recording import Recording
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import choose_device
 
@@ -83,6 +85,8 @@ def analyze(
     *,
     formats: Sequence[str | Mapping[str, Any]] = FORMATS,
     proposals: Any = None,
+    tracker: str | Mapping[str, Any] | None = None,
+    animals: int | None = None,
     crop: tuple[int, int, int, int] | None = None,
     scorer: str | None = None,
     reader: str | None = None,
@@ -105,6 +109,9 @@ def analyze(
         out: folder of the results; None: beside each video.
         formats: see `dlcreg.analysis.formats.build_writer`.
         proposals: see `Predictor`.
+        tracker: follows the animals of a video, see `dlcreg.analysis.tracking.build_tracker`; the
+            tracks lie in files of their own beside the poses. None: animals are not followed.
+        animals: how many there are at most, for the tracker; None: as many as the model knows.
         crop: x1, x2, y1, y2 in pixels: what the model is to see of each frame. Poses are those of
             the whole frame.
         scorer: name of the model in the results; None: see `dlcreg.analysis.naming.scorer_of`.
@@ -152,11 +159,9 @@ def analyze(
         },
     }
     del state
-    run = _Run(
-        VideoPoses(predictor, size, crop, reader, facts),
-        *(scorer or scorer_of(predictor.trained), writers, None if out is None else Path(out)),
-        *(overwrite, told),
-    )
+    poses, folder = VideoPoses(predictor, size, crop, reader, facts), out and Path(out)
+    name = scorer or scorer_of(predictor.trained)
+    run = _Run(poses, name, writers, folder or None, overwrite, told, tracker, animals)
     return run.all_of(files, rank)
 
 
@@ -171,8 +176,11 @@ class _Run:
         out: Path | None,
         overwrite: bool,
         say: Callable[[str], None],
+        tracker: str | Mapping[str, Any] | None,
+        animals: int | None,
     ) -> None:
         self.poses, self.scorer, self.writers = poses, scorer, writers
+        self.tracker, self.animals = tracker, animals
         self.out, self.overwrite, self.say = out, overwrite, say
         self.began = time.time()
 
@@ -242,10 +250,34 @@ class _Run:
             result.frames, result.unreadable = found.analysed, found.unreadable
             result.animals = int(recording.valid.sum())
             claim.check()
-            for writer, path in zip(self.writers, result.files, strict=True):
-                writer.write(recording, path)
+            for writer, path in list(zip(self.writers, result.files, strict=True)):
+                if writer.can_write(recording):
+                    writer.write(recording, path)
+                else:
+                    result.files.remove(path)
+                    self.say(f"{path.name} is left out: its format is not made for such poses")
+            if self.tracker is not None:
+                result.files += self._track(recording, journal.parent)
             found.remove()
         result.seconds = time.perf_counter() - started
+
+    def _track(self, recording: Recording, folder: Path) -> list[Path]:
+        """Follow the animals of a video; return the files in which their tracks are."""
+        assert self.tracker is not None
+        assert recording.video is not None
+        try:
+            tracker = build_tracker(self.tracker, recording)
+            tracked = track(recording, tracker, self.animals)
+        except ValueError as error:
+            raise DlcregError(str(error)) from error
+        stem, files = recording.video.path.stem, []
+        for writer in self.writers:
+            if writer.suffix.startswith("_") or not writer.can_write(tracked):
+                continue  # such a file is of the video, whatever became of its poses
+            path = result_path(folder, stem, self.scorer, writer.suffix, tracker.code)
+            writer.write(tracked, path)
+            files.append(path)
+        return files
 
     def _path(self, folder: Path, video: Path, writer: Writer) -> Path:
         return result_path(folder, video.stem, self.scorer, writer.suffix)

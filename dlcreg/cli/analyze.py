@@ -26,6 +26,12 @@ def add_parser(commands: Any) -> None:
         help="of the results; h5 csv by default, 'dlcreg list writers' shows all",
     )  # fmt: skip
     parser.add_argument(
+        "--tracker", metavar="NAME",
+        help="follow the animals, too: sort-ellipse, sort-box, sort-pose or one of a plug-in; "
+        "'dlcreg track' does it later and has more options",
+    )  # fmt: skip
+    parser.add_argument("--animals", metavar="N", type=int, help="how many there are at most")
+    parser.add_argument(
         "--crop", metavar=("X1", "X2", "Y1", "Y2"), nargs=4, type=int,
         help="pixels of each frame that the model is to see",
     )  # fmt: skip
@@ -49,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         formats=args.format,
         proposals=args.proposals,
+        tracker=args.tracker,
+        animals=args.animals,
         crop=args.crop and tuple(args.crop),
         scorer=args.scorer,
         reader=args.reader,

@@ -156,12 +156,16 @@ def test_one_video_that_fails_does_not_stop_the_others(checkpoint, video, tmp_pa
     text.write_text("nothing to see\n" * 50)
     out = tmp_path / "out"
     argv = ["analyze", str(checkpoint), str(text), str(video), "--out", str(out)]
-    assert main([*argv, "--device", "cpu", "--format", "csv"]) == 1
+    tracked = ["--tracker", "sort-ellipse", "--animals", "1"]
+    assert main([*argv, *tracked, "--device", "cpu", "--format", "csv", "meta"]) == 1
     said = capsys.readouterr().out
     assert "26 animals in 26 frames" in said
     assert "1 of 2 videos failed:" in said
     assert "is a text and no video" in said
-    assert sorted(Path(name).suffix for name in contents(out)) == [".csv", ".json"]
+    endings = sorted(name.rpartition("snapshot_1")[2] for name in contents(out))
+    assert endings == [
+        *(".csv", ".csv-metadata.json", "_el.csv", "_el.csv-metadata.json", "_meta.pickle")
+    ]
 
 
 def test_a_disk_that_is_full_keeps_what_was_found(checkpoint, video, tmp_path, monkeypatch):
