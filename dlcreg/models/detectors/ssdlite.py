@@ -23,8 +23,6 @@ _ADDRESSES = {
 }
 _C4 = 13  # the last block of MobileNetV3-Large that strides
 _MAPS = 6
-_WIDTHS = (0.25, 0.5, 0.75, 1.0)
-_GROUPS = 8  # divides the channels of every layer
 _BATCH_NORM = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
 
 
@@ -76,10 +74,10 @@ class SSDLite(wrapped.TorchvisionDetector):
     ) -> None:
         super().__init__()
         wrapped.shift_of(origin)
-        _check(size, box_sizes, width, norm, norm_eval)
+        _check(size, box_sizes, width)
         if weights == "imagenet" and reduced_tail:
             raise ValueError("weights='imagenet' has the whole tail: set reduced_tail=False")
-        norm_layer = _BATCH_NORM if norm == "batch" else partial(nn.GroupNorm, _GROUPS)
+        norm_layer = wrapped.norm_layer(norm, norm_eval, _BATCH_NORM)
         layers = mobilenet_v3_large(
             norm_layer=norm_layer, reduced_tail=reduced_tail, width_mult=width
         ).features
@@ -116,17 +114,10 @@ class SSDLite(wrapped.TorchvisionDetector):
         return self.network.head(list(self.network.backbone(resized.tensors).values()))  # type: ignore[no-any-return]
 
 
-def _check(
-    size: Size, box_sizes: tuple[float, float], width: float, norm: str, norm_eval: bool
-) -> None:
+def _check(size: Size, box_sizes: tuple[float, float], width: float) -> None:
     if len(size) != 2 or min(size) < 32:
         raise ValueError(f"size must be a height and a width of 32 pixels or more, not {size}")
     smallest, largest = box_sizes
     if not 0 < smallest < largest <= 1:
         raise ValueError(f"box_sizes must be two rising shares of the image, not {box_sizes}")
-    if width not in _WIDTHS:
-        raise ValueError(f"width must be one of {_WIDTHS}, not {width:g}")
-    if norm not in ("batch", "group"):
-        raise ValueError(f"norm must be 'batch' or 'group', not {norm!r}")
-    if norm == "group" and norm_eval:
-        raise ValueError("norm_eval=True: group normalisation has no statistics to keep")
+    wrapped.check_width(width)

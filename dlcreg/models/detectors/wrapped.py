@@ -8,7 +8,8 @@ DeepLabCut gives torchvision boxes that are measured from the centre, and takes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -17,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dlcreg.contracts import Detector
 from dlcreg.models import weights as weight_files
-from dlcreg.models.layers.freezing import fix_statistics
+from dlcreg.models.layers.freezing import fix_statistics, freeze_norms
 from dlcreg.structures import Boxes, Instances
 
 NO_MEAN, NO_STD = [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]
@@ -31,6 +32,9 @@ CLASSES = 2
 Origin = Literal["edge", "centre"]
 """What of the first pixel the network measures boxes from."""
 
+_WIDTHS = (0.25, 0.5, 0.75, 1.0)
+_GROUPS = 8  # divides the channels of every layer of these widths
+
 
 class TorchvisionDetector(Detector):
     """A detector whose `network` is one of torchvision's."""
@@ -38,6 +42,9 @@ class TorchvisionDetector(Detector):
     network: Any
     norm_eval: bool
     """Whether training keeps the statistics of batch normalisation as they are."""
+
+    frozen_norms = False
+    """Whether it keeps its weights, too."""
 
     origin: Origin = "edge"
     """What of the first pixel the network measures boxes from."""
@@ -47,6 +54,8 @@ class TorchvisionDetector(Detector):
         super().train(mode)
         if self.norm_eval:
             fix_statistics(self)
+        if self.frozen_norms:
+            freeze_norms(self)
         return self
 
     def predict(self, images: Tensor) -> Boxes:
@@ -69,6 +78,36 @@ def shift_of(origin: Origin) -> float:
     if origin not in ("edge", "centre"):
         raise ValueError(f"origin must be 'edge' or 'centre', not {origin!r}")
     return 0.5 if origin == "edge" else 0.0
+
+
+def norm_layer(
+    norm: str, fixed: bool, batch: Callable[[int], nn.Module]
+) -> Callable[[int], nn.Module]:
+    """Return what builds the normalisation of a number of channels.
+
+    Args:
+        norm: ``batch`` or ``group``.
+        fixed: whether statistics of batch normalisation are to stay as they are.
+        batch: builds that.
+
+    Raises:
+        ValueError: there is no such normalisation, or it has no statistics to keep.
+    """
+    if norm not in ("batch", "group"):
+        raise ValueError(f"norm must be 'batch' or 'group', not {norm!r}")
+    if norm == "group" and fixed:
+        raise ValueError("norm_eval=True: group normalisation has no statistics to keep")
+    return batch if norm == "batch" else partial(nn.GroupNorm, _GROUPS)
+
+
+def check_width(width: float) -> None:
+    """Refuse a factor of channels that the groups of normalisation do not go into.
+
+    Raises:
+        ValueError: it is so.
+    """
+    if width not in _WIDTHS:
+        raise ValueError(f"width must be one of {_WIDTHS}, not {width:g}")
 
 
 def predicted(network: nn.Module, images: Tensor, shift: float = 0.5) -> Boxes:
