@@ -9,11 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcreg.builder.written import written_parts
 from dlcreg.conditioning import takes_condition
 from dlcreg.config import ConfigTree
 from dlcreg.contracts import Backbone, Codec, Detector, Head, Size
 from dlcreg.errors import Problem
+from dlcreg.schema.signature import signature_of
 from dlcreg.solvers.evaluation import Evaluation
+from dlcreg.structures import DatasetInfo
 from dlcreg.trace import Traced, conditioned
 
 
@@ -42,6 +45,29 @@ def nothing_to_learn(traced: Traced | None) -> list[Problem]:
         )
         for path, detector in detectors.items()
     ]
+
+
+def keypoints_missing(tree: ConfigTree, info: DatasetInfo | None) -> list[Problem]:
+    """Return the first part of a model that finds keypoints, where the data has none.
+
+    Args:
+        tree: the config.
+        info: of the data, where it is known.
+    """
+    if info is None or info.num_keypoints:
+        return []
+    written = (part for part in written_parts(tree) if part.path == "model")
+    for part in (part for whole in written for part in whole.walk()):
+        asked = signature_of(part.cls).parameters.get("num_keypoints")
+        if asked is not None and asked.required:
+            return [
+                Problem(
+                    part.path,
+                    f"{part.cls.__name__} learns keypoints, and the data has none: its animals are "
+                    "boxes alone, for a DetectionModel to learn, see configs/detectors.",
+                )
+            ]
+    return []
 
 
 def tests_missing(evaluation: Evaluation, built: Mapping[str, Any]) -> list[Problem]:

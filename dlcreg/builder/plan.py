@@ -12,6 +12,7 @@ from torch import nn
 from dlcreg.builder.image_size import written_size
 from dlcreg.builder.misfits import (
     conditions_missing,
+    keypoints_missing,
     nothing_to_learn,
     sizes_refused,
     tests_missing,
@@ -128,6 +129,10 @@ class Plan:
             pretrained: whether the weights that its config names must be there.
         """
         if not self._sound("model"):
+            return None
+        missing = keypoints_missing(self.tree, self.info)
+        if missing:
+            self.problems += missing
             return None
         context = self.model_context()
         if "num_keypoints" not in context and self.stand_in:

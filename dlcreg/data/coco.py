@@ -1,4 +1,4 @@
-"""Keypoint files in COCO's format, as records."""
+"""Files of keypoints, or of boxes alone, in COCO's format, as records."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcreg.data.coco_boxes import boxed, check_boxes_alone
 from dlcreg.data.coco_check import check_animal, check_box, check_box_inside, check_entries
 from dlcreg.data.labels import forward_slashes
 from dlcreg.data.records import Record
@@ -47,7 +48,7 @@ class CocoFile:
     Args:
         path: the file.
         records: images with at least one labelled animal, in the order of the file.
-        keypoint_names: names along the K axis.
+        keypoint_names: names along the K axis; none where the animals have boxes alone.
         skeleton: pairs of names.
         sigmas: OKS constants, where the keypoints are COCO's persons.
         unique_names: names of the unique body parts; empty where the file has none.
@@ -75,18 +76,25 @@ def read_coco(
     image_root: str | Path | None = None,
     categories: Sequence[str | int] | None = None,
     unique_category: str | int | None = "unique",
+    boxes_only: bool = False,
+    box_margin: float = 10.0,
 ) -> CocoFile:
-    """Return the labelled images of a COCO keypoint file.
+    """Return the labelled images of a COCO file.
 
     Animals without a labelled keypoint are left out. So are crowds, but for their boxes. An animal
     whose box is missing or has no area is to be given one that is made of its keypoints.
 
+    Where the categories name no keypoints, animals are boxes alone; those without one are left out.
+
     Args:
         path: the JSON file.
         image_root: folder of the images; None: the folder of the file or a neighbour of it.
-        categories: names or ids to read; None reads all that have keypoints.
+        categories: names or ids to read; None reads all that have keypoints, or all if
+            none has.
         unique_category: name or id of the category whose keypoints are the unique body parts, where
             the file has it and `categories` does not name it.
+        boxes_only: take every animal for its box, whether keypoints are labelled or not.
+        box_margin: pixels around the keypoints, in a box that is made of these for want of one.
 
     Raises:
         DataError: the file is missing, damaged or not of this format; the categories have
@@ -96,14 +104,24 @@ def read_coco(
         raise DataError(f"annotation_file must be the path of a COCO file, not {path!r}")
     path = Path(path)
     content = _content(path)
-    known = [category for category in content["categories"] if category.get("keypoints")]
-    apart = {c["id"]: c for c in known if unique_category in (c["id"], c.get("name"))}
+    known = content["categories"]
+    apart = {
+        c["id"]: c
+        for c in known
+        if c.get("keypoints") and unique_category in (c["id"], c.get("name"))
+    }
     if any(key in (c["id"], c.get("name")) for c in apart.values() for key in categories or ()):
         apart = {}
-    chosen = _categories(path, [c for c in known if c["id"] not in apart], categories)
-    names = tuple(next(iter(chosen.values()))["keypoints"])
+    chosen = _categories(path, [c for c in known if c["id"] not in apart], categories, boxes_only)
+    names = () if boxes_only else tuple(next(iter(chosen.values())).get("keypoints") or ())
+    if not names:
+        apart = {}
+        check_boxes_alone(path, content, () if boxes_only else chosen)
     unique_names = tuple(name for c in list(apart.values())[:1] for name in c["keypoints"])
-    animals = _labelled(path, content, chosen, len(names))
+    if names:
+        animals = _labelled(path, content, chosen, len(names))
+    else:
+        animals = boxed(path, content, chosen, box_margin)
     crowds = _crowds(path, content, chosen)
     unique = _labelled(path, content, apart, len(unique_names))
     twice = next((image for image, found in unique.items() if len(found) > 1), None)
@@ -122,7 +140,7 @@ def read_coco(
             _with_unique(record, unique.get(record.image_id, []), len(unique_names))
             for record in records
         )
-    skeleton = next(iter(chosen.values())).get("skeleton") or []
+    skeleton = next(iter(chosen.values())).get("skeleton") or [] if names else []
     return CocoFile(
         path=path,
         records=records,
@@ -205,27 +223,27 @@ def _content(path: Path, defaults: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _categories(
-    path: Path, found: list[dict], wanted: Sequence[str | int] | None
+    path: Path, found: list[dict], wanted: Sequence[str | int] | None, boxes_only: bool
 ) -> dict[int, dict]:
-    with_keypoints = {c["id"]: c for c in found}
+    with_keypoints = [c for c in found if c.get("keypoints")]
+    chosen = found if boxes_only else with_keypoints or found
     if wanted is not None:
         for key in wanted:
-            if not any(key in (c["id"], c.get("name")) for c in with_keypoints.values()):
-                known = ", ".join(str(c.get("name")) for c in with_keypoints.values())
-                raise DataError(f"{path} has no category {key!r} with keypoints. It has: {known}")
-        with_keypoints = {
-            i: c for i, c in with_keypoints.items() if i in wanted or c.get("name") in wanted
-        }
-    if not with_keypoints:
-        raise DataError(f"{path} has no category with keypoints")
-    first = next(iter(with_keypoints.values()))
-    for category in with_keypoints.values():
-        if category["keypoints"] != first["keypoints"]:
+            if not any(key in (c["id"], c.get("name")) for c in found):
+                known = ", ".join(str(c.get("name")) for c in found)
+                raise DataError(f"{path} has no category {key!r}. It has: {known}")
+        chosen = [c for c in found if c["id"] in wanted or c.get("name") in wanted]
+    if not chosen:
+        raise DataError(f"{path} has no category of animals")
+    first = chosen[0]
+    for category in () if boxes_only else chosen:
+        if (category.get("keypoints") or []) != (first.get("keypoints") or []):
             raise DataError(
                 f"{path}: categories {first.get('name')!r} and {category.get('name')!r} have "
-                "different keypoints; choose with categories=[...]"
+                "different keypoints; choose with categories=[...], or take boxes alone with "
+                "keypoint_names=[]"
             )
-    return with_keypoints
+    return {category["id"]: category for category in chosen}
 
 
 def _image_root(path: Path, given: str | Path | None, images: list[dict]) -> Path:
@@ -277,7 +295,8 @@ def _boxes(annotations: list[dict]) -> np.ndarray:
 
 def _points(annotations: list[dict], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return keypoints float32 ``(N, K, 2)`` and visibility uint8 ``(N, K)``."""
-    triples = np.array([a["keypoints"] for a in annotations], np.float64).reshape(-1, count, 3)
+    triples = np.array([a["keypoints"] for a in annotations], np.float64)
+    triples = triples.reshape(len(annotations), count, 3)
     visibility = np.where(np.isfinite(triples).all(axis=-1), triples[..., 2], 0)
     keypoints = np.where(visibility[..., None] > 0, triples[..., :2], 0)
     return keypoints.astype(np.float32), visibility.astype(np.uint8)

@@ -72,9 +72,18 @@ def check_animal(path: Path, annotation: dict[str, Any], count: int) -> None:
         )
     check_box(path, annotation)
     for key in ("area", "track_id"):
-        value = annotation.get(key)
-        if value and numbers(value, f"{where}: {key}").shape != ():
-            raise DataError(f"{where}: {key} must be one number, not {value!r}")
+        check_number(path, annotation, key)
+
+
+def check_number(path: Path, annotation: dict[str, Any], key: str) -> None:
+    """Refuse a value that is there and not one number.
+
+    Raises:
+        DataError: the text names the annotation.
+    """
+    where, value = f"{path}: annotation {annotation.get('id')}", annotation.get(key)
+    if value and numbers(value, f"{where}: {key}").shape != ():
+        raise DataError(f"{where}: {key} must be one number, not {value!r}")
 
 
 def check_box(path: Path, annotation: dict[str, Any]) -> None:

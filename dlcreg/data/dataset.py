@@ -133,7 +133,9 @@ class PoseDataset(FrameDataset):
 
 @DATASETS.register_module()
 class CocoDataset(FrameDataset):
-    """Images and animals of a COCO keypoint file; for a `DataLoader` see `PoseDataset`.
+    """Images and animals of a COCO file; for a `DataLoader` see `PoseDataset`.
+
+    Where the categories name no keypoints, animals are boxes alone, for a detector to learn.
 
     Args:
         annotation_file: JSON in COCO's format.
@@ -144,13 +146,14 @@ class CocoDataset(FrameDataset):
         split: see `PoseDataset`; ``by='video'`` keeps the images of a folder together. None takes
             every image of the file.
         view: see `PoseDataset`.
-        categories: names or ids of the categories to read; all by default. They must have the
-            same keypoints.
+        categories: names or ids of the categories to read; by default all that name keypoints, or
+            all if none does. They must have the same keypoints.
         unique_category: name or id of the category of the unique body parts, which an image has
             once beside the animals; read where the file has it and `categories` does not name it.
         individual_names: names of the individuals that ``track_id`` counts from 1, where each is
             the same animal in all images, so that it can be learnt who is who.
-        keypoint_names: which keypoints, in which order; all by default.
+        keypoint_names: which keypoints, in which order; all by default. [] takes every animal for
+            its box, also those without a labelled keypoint.
         flip_pairs: see `PoseDataset`.
         skeleton: pairs of keypoints; None takes the category's.
         sigmas: OKS constants per keypoint; COCO's own for COCO's persons, else 0.1 each.
@@ -189,11 +192,15 @@ class CocoDataset(FrameDataset):
         unmatched: Unmatched = "drop",
     ) -> None:
         check_seed(seed)
-        file = read_coco(annotation_file, image_root, categories, unique_category)
+        boxes_only = keypoint_names is not None and not len(keypoint_names)
+        file = read_coco(
+            *(annotation_file, image_root, categories, unique_category, boxes_only, box_margin)
+        )
         if individual_names is not None:
             check_ids(file, individual_names)
         chosen = file.keypoint_names if keypoint_names is None else tuple(keypoint_names)
-        check_names(chosen)
+        if chosen:
+            check_names(chosen)
         axis = [resolve_name(name, file.keypoint_names, "keypoint_names") for name in chosen]
         info = DatasetInfo(
             keypoint_names=chosen,

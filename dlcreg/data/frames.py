@@ -25,6 +25,7 @@ from dlcreg.data.records import (
     of_unique,
     others_of,
     rows_of,
+    seen_animals,
     seen_labels,
 )
 from dlcreg.data.samples import prepared
@@ -86,6 +87,11 @@ class FrameDataset(Dataset):
         check_files(records)
         self.records = list(records)
         if view == "instance":
+            if not info.num_keypoints:
+                raise DataError(
+                    "view='instance' cuts out animals to find their keypoints, of which there are "
+                    "none: the annotations are boxes alone. Set view='image'"
+                )
             info = replace(info, num_individuals=1, unique=None)
         self.info = info
         self.mode, self.view = mode, view
@@ -253,7 +259,8 @@ class FrameDataset(Dataset):
 
 def _clipped(sample: Sample, drop_empty: bool) -> Sample:
     """What the transforms moved out of the picture has no label, for it cannot be seen."""
-    labels = seen_labels(sample.instances, sample.image.shape[:2])
+    size = sample.image.shape[:2]
+    labels = seen_labels(sample.instances, size)
     if drop_empty:
-        labels = rows_of(labels, np.flatnonzero((labels.visibility > 0).any(axis=1)))
+        labels = rows_of(labels, seen_animals(labels, size))
     return replace(sample, instances=labels)

@@ -72,7 +72,7 @@ def tell_without_twins(dataset: FrameDataset) -> None:
     """Say which keypoints mirror images do not swap, where nobody said which there are to swap."""
     mirrors = [t for t in dataset.pipeline.transforms if getattr(t, "mirrors", False)]
     names, pairs = dataset.info.keypoint_names, dataset.info.flip_pairs
-    if not mirrors:
+    if not mirrors or not names:
         return
     if not pairs:
         logger.warning(

@@ -149,8 +149,8 @@ def tight_boxes(keypoints: np.ndarray, labelled: np.ndarray) -> np.ndarray:
     """
     if not len(keypoints):
         return np.zeros((0, 4), np.float32)
-    low = np.where(labelled[..., None], keypoints, np.inf).min(axis=1)
-    high = np.where(labelled[..., None], keypoints, -np.inf).max(axis=1)
+    low = np.where(labelled[..., None], keypoints, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(labelled[..., None], keypoints, -np.inf).max(axis=1, initial=-np.inf)
     boxes = np.concatenate([low, high - low], axis=1)
     return np.where(labelled.any(axis=1, keepdims=True), boxes, 0).astype(np.float32)
 

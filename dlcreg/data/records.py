@@ -14,6 +14,8 @@ from dlcreg.data.keypoints import grown_boxes, tight_boxes
 from dlcreg.errors import DataError
 from dlcreg.structures import Instances
 
+_LEAST = 0.1  # of a box, by area; of less nobody could tell that it is an animal
+
 
 @dataclass(frozen=True)
 class Record:
@@ -23,7 +25,7 @@ class Record:
         name: relative to the root of the data set.
         path: the file.
         image_id: number in the data set.
-        keypoints: float32 ``(N, K, 2)``; rows are animals.
+        keypoints: float32 ``(N, K, 2)``; rows are animals, with K = 0 for boxes alone.
         visibility: uint8 ``(N, K)``.
         ids: int64 ``(N,)``.
         boxes: float32 ``(N, 4)``, NaN for an animal whose box is to be made of its keypoints; None:
@@ -126,6 +128,17 @@ def seen_labels(labels: Instances, size: Size) -> Instances:
         visibility=np.where(seen, labels.visibility, 0).astype(np.uint8),
         unique=None if labels.unique is None else seen_labels(labels.unique, size),
     )
+
+
+def seen_animals(labels: Instances, size: Size) -> np.ndarray:
+    """Return the rows of animals with a label in an image of `size`.
+
+    Where there are no keypoints, it is a box of which enough lies in the image.
+    """
+    if labels.keypoints.shape[-2]:
+        return np.flatnonzero((labels.visibility > 0).any(axis=1))
+    left = grown_boxes(labels.boxes, 0.0, size)[:, 2:].prod(axis=1)
+    return np.flatnonzero(left > _LEAST * labels.boxes[:, 2:].prod(axis=1))
 
 
 def rows_of(instances: Instances, rows: Any) -> Instances:

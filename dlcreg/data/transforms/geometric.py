@@ -118,6 +118,8 @@ class Crop(GeometricTransform):
         rng: np.random.Generator,
     ) -> np.ndarray:
         labelled = instances.keypoints[instances.visibility > 0]
+        if not instances.keypoints.shape[-2]:
+            labelled = instances.boxes[:, :2] + (instances.boxes[:, 2:] - 1) / 2
         if not len(labelled):
             return start
         point = labelled[rng.integers(len(labelled))]
