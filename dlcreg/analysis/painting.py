@@ -38,7 +38,7 @@ class Painter:
         skeleton: draw the skeleton.
         color_by: what has a colour of its own: each keypoint, or each individual.
         boxes: draw the boxes of the animals; where the recording has none, those of their likely
-            keypoints.
+            keypoints. A box without keypoints, as a detector finds it, tells its score.
         names: write the names of tracked animals above them, where there are several.
         dot: radius in pixels; None: by the size of the animals.
     """
@@ -81,7 +81,8 @@ class Painter:
         found = np.isfinite(points).all(axis=-1)
         likely = found & (scores >= self.pcutoff)
         strokes = self._trails(frame)
-        for row in np.flatnonzero(found.any(axis=1)).tolist():
+        alone = self._alone(frame, found)
+        for row in np.flatnonzero(found.any(axis=1) | alone).tolist():
             strokes += self._skeleton(points[row], likely[row], self._animal(frame, row))
             if self.boxes:
                 strokes += self._box(frame, row, likely[row])
@@ -92,6 +93,8 @@ class Painter:
                 colour = own if self._points is None else self._points[k]
                 self._dot(image, points[row, k], float(scores[row, k]), colour)
             self._name(image, frame, row, points[row, found[row]], own)
+        for row in np.flatnonzero(alone).tolist():
+            self._score(image, frame, row)
         if one.unique is not None:
             for (x, y, score), colour in zip(one.unique[frame], self._unique):
                 if np.isfinite(x) and np.isfinite(y):
@@ -135,6 +138,22 @@ class Painter:
     def _skeleton(self, points: np.ndarray, likely: np.ndarray, colour: Colour) -> Strokes:
         segments = [points[list(bone)] for bone in self.bones if likely[list(bone)].all()]
         return [(np.array(segments), colour, self._line + 1)] if segments else []
+
+    def _alone(self, frame: int, found: np.ndarray) -> np.ndarray:
+        """Return which rows are boxes without keypoints to draw: bool ``(N,)``."""
+        boxes = self.recording.boxes
+        if boxes is None or not self.boxes:
+            return np.zeros(len(found), bool)
+        return np.asarray(np.isfinite(boxes[frame]).all(axis=-1) & ~found.any(axis=1))
+
+    def _score(self, image: np.ndarray, frame: int, row: int) -> None:
+        """Write the score of a box into its lower right corner."""
+        assert self.recording.boxes is not None
+        text = f"{self.recording.instance_scores[frame, row]:.2f}"
+        x, y, width, height = np.clip(self.recording.boxes[frame, row], -1e6, 1e6).tolist()
+        length = cv2.getTextSize(text, _FONT, _SMALL, 1)[0][0]
+        at = (round(min(x + width, image.shape[1]) - length - 3), round(y + height - 4))
+        _write(image, text, at, _SMALL, self._animal(frame, row))
 
     def _box(self, frame: int, row: int, likely: np.ndarray) -> Strokes:
         recorded = self.recording.boxes
@@ -190,12 +209,16 @@ class Painter:
             recorded = self.recording.boxes
             top = (top if recorded is None else min(top, float(recorded[frame, row, 1]))) - 4
         y = max(top, height + 2)
-        for shade, broad in ((_DARK, 4), (colour, 1)):
-            at = (round(x), round(min(y, 1e6)))
-            cv2.putText(image, self.names[who], at, _FONT, scale, shade, broad, cv2.LINE_AA)
+        _write(image, self.names[who], (round(x), round(min(y, 1e6))), scale, colour)
 
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALL = 0.4  # its size, for scores
+
+
+def _write(image: np.ndarray, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
+    for shade, broad in ((_DARK, 4), (colour, 1)):
+        cv2.putText(image, text, at, _FONT, scale, shade, broad, cv2.LINE_AA)
 
 
 def _radius(recording: Recording, size: tuple[int, int]) -> float:

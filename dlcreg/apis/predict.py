@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
+from PIL import Image
 
-from dlcreg.apis.pictures import Frame, draw_frames
+from dlcreg.analysis.stills import still
 from dlcreg.data.images import read_image
 from dlcreg.data.proposals import Proposals
 from dlcreg.errors import DlcregError
+from dlcreg.files import written_whole
 from dlcreg.inference import Predictor
 from dlcreg.inference.sources import with_files
-from dlcreg.structures import Meta, Poses
+from dlcreg.recording import Recording
+from dlcreg.structures import DatasetInfo, Meta, Poses
 
 
 @dataclass
@@ -59,8 +62,8 @@ def predict(
         images: image files, folders of such, COCO files.
         out: the JSON file to write, whole or not at all.
         proposals: see `Predictor`.
-        draw: folder for a picture of each image with its poses; None: none are drawn.
-        pcutoff: likelihood below which a keypoint is drawn hollow; None: that of the config.
+        draw: folder for a picture of each image with its poses and boxes; None: none are drawn.
+        pcutoff: likelihood below which a keypoint is drawn as a ring; None: that of the config.
         skip_damaged: go on after an image that cannot be read.
         options: values that replace those of the config.
         **settings: further arguments of `Predictor`, such as ``device``.
@@ -85,7 +88,7 @@ def predict(
             result.animals += int(poses.valid.sum())
             if draw is not None and poses.valid.any():
                 path = _picture_name(Path(draw), meta, result.pictures)
-                result.pictures.append(_drawn(path, file, meta, poses, predictor, pcutoff))
+                result.pictures.append(_drawn(path, file, poses, predictor.info, pcutoff))
             yield meta, poses
 
     started = time.perf_counter()
@@ -101,30 +104,29 @@ def _picture_name(folder: Path, meta: Meta, taken: Sequence[Path]) -> Path:
     return folder / f"{path.stem}_{meta.index}.png" if path in taken else path
 
 
-def _drawn(
-    path: Path, file: Path, meta: Meta, poses: Poses, predictor: Predictor, pcutoff: float
-) -> Path:
-    info, valid = predictor.info, poses.valid[0]
-    unique: dict[str, Any] = {}
-    if info.unique is not None and poses.unique is not None and poses.unique.valid.any():
-        best = int(poses.unique.instance_scores[0].argmax())
-        unique = {
-            "unique_labels": np.full((info.unique.num_keypoints, 2), np.nan),
-            "unique_keypoints": poses.unique.keypoints[0, best].numpy(),
-            "unique_scores": poses.unique.scores[0, best].numpy(),
-        }
-    frame = Frame(
-        image=read_image(file),
-        labels=np.empty((0, info.num_keypoints, 2)),
-        keypoints=poses.keypoints[0, valid].float().numpy(),
-        scores=poses.scores[0, valid].float().numpy(),
-        title=meta.path,
-        **unique,
-    )
-    names = info.unique.keypoint_names if info.unique else ()
-    return draw_frames(
-        *(path, [frame], info.keypoint_names, ""),
-        pcutoff=pcutoff,
-        skeleton=info.skeleton,
-        unique_names=names,
+def _drawn(path: Path, file: Path, poses: Poses, info: DatasetInfo, pcutoff: float) -> Path:
+    picture = still(read_image(file), _recording(poses, info), pcutoff)
+    with written_whole(path) as temporary:
+        Image.fromarray(picture).save(temporary, compress_level=1)
+    return path
+
+
+def _recording(poses: Poses, info: DatasetInfo) -> Recording:
+    """Return the poses of an image as a recording of one frame."""
+    valid, found = poses.valid[0], poses.unique
+    boxes, who = poses.boxes, poses.identities
+    unique = None
+    if info.unique is not None and found is not None and found.valid.any():
+        best = int(found.instance_scores[0].argmax())
+        points = [found.keypoints[0, best].float(), found.scores[0, best, :, None].float()]
+        unique = torch.cat(points, dim=-1)[None].numpy()
+    return Recording(
+        keypoints=poses.keypoints[:, valid].float().numpy(),
+        scores=poses.scores[:, valid].float().numpy(),
+        instance_scores=poses.instance_scores[:, valid].float().numpy(),
+        info=info,
+        individuals=info.individuals if who is not None else (),
+        identities=None if who is None else who[:, valid].numpy(),
+        boxes=None if boxes is None else boxes[:, valid].float().numpy(),
+        unique=unique,
     )

@@ -22,10 +22,12 @@ def add_parser(commands: Any) -> None:
         "--out", metavar="FILE", default="predictions.json",
         help="COCO results to write; predictions.json by default",
     )  # fmt: skip
-    parser.add_argument("--draw", metavar="DIR", help="draw each image with its poses into DIR")
+    parser.add_argument(
+        "--draw", metavar="DIR", help="draw each image with its poses, or its boxes, into DIR"
+    )
     parser.add_argument(
         "--pcutoff", metavar="P", type=float,
-        help="likelihood below which a keypoint is drawn hollow; that of the config by default",
+        help="likelihood below which a keypoint is drawn as a ring; that of the config by default",
     )  # fmt: skip
     parser.add_argument(
         "--skip-damaged", action="store_true",

@@ -48,7 +48,7 @@ def test_categories_are_chosen_by_name_or_id(ap10k):
     category = content["annotations"][0]["category_id"]
     name = next(c["name"] for c in content["categories"] if c["id"] == category)
     assert [len(CocoDataset(ap10k, categories=[key])) for key in (category, name)] == [1, 1]
-    with pytest.raises(DataError, match="has no category 'dodo'. It has: antelope"):
+    with pytest.raises(DataError, match=r"has no category 'dodo'\. It has: antelope"):
         CocoDataset(ap10k, categories=["dodo"])
 
 

@@ -14,6 +14,8 @@ from dlcreg.models.detectors.ssdlite import SSDLite
 from dlcreg.structures import Instances
 
 SMALL = dict(size=(64, 96), width=0.25, norm="group")
+MOBILE = "mobilenet_v3_large_320_fpn"
+GROUPS = dict(backbone=MOBILE, anchors=(24,), stride=4, width=0.25, norm="group")
 
 
 def labelled(*boxes: tuple[float, ...]) -> Instances:
@@ -39,10 +41,7 @@ def original(name: str, seed: int = 0, **options):
     ("name", "own"),
     [
         ("ssdlite320_mobilenet_v3_large", lambda: SSDLite()),
-        (
-            "fasterrcnn_mobilenet_v3_large_320_fpn",
-            lambda: FasterRCNN("mobilenet_v3_large_320_fpn", min_score=0.05),
-        ),
+        ("fasterrcnn_mobilenet_v3_large_320_fpn", lambda: FasterRCNN(MOBILE, min_score=0.05)),
     ],
 )
 def test_boxes_are_those_of_torchvision_from_pixel_centres(name, own):
@@ -108,7 +107,7 @@ def test_weights_of_coco_are_taken_but_for_the_classes(tmp_path):
 @pytest.mark.parametrize(
     ("build", "into"),
     [
-        (lambda path: FasterRCNN("mobilenet_v3_large_320_fpn", weights=path), "backbone.body.0.0."),
+        (lambda path: FasterRCNN(MOBILE, weights=path), "backbone.body.0.0."),
         (lambda path: SSDLite(reduced_tail=False, weights=path), "backbone.features.0.0.0."),
     ],
 )
@@ -142,7 +141,15 @@ def test_without_a_network_it_says_how_to_go_on(monkeypatch):
         (lambda: SSDLite(norm="group", norm_eval=True), "no statistics"),
         (lambda: SSDLite(weights="imagenet"), "set reduced_tail=False"),
         (lambda: FasterRCNN("vgg"), "backbone must be one of"),
-        (lambda: FasterRCNN("mobilenet_v3_large_320_fpn", size=(800, 320)), "shorter and the long"),
+        (lambda: FasterRCNN(MOBILE, size=(800, 320)), "shorter and the long"),
+        (lambda: FasterRCNN(MOBILE, anchors=()), "anchors must be sides"),
+        (lambda: FasterRCNN(MOBILE, stride=2), r"stride must be one of \[4, 8, 16, 32\]"),
+        (lambda: FasterRCNN(MOBILE, width=0.3), "width must be one of"),
+        (lambda: FasterRCNN(MOBILE, regions=0), "give 1 or more"),
+        (lambda: FasterRCNN(MOBILE, norm="group", frozen_norms=True), "no statistics"),
+        (lambda: FasterRCNN(width=0.5), "for MobileNetV3 alone"),
+        (lambda: FasterRCNN(stride=8), "for MobileNetV3 alone"),
+        (lambda: FasterRCNN(anchors=(32, 64)), "one for each of 5 levels"),
     ],
 )
 def test_wrong_arguments_are_refused(wrong, told):
@@ -159,11 +166,47 @@ def test_boxes_to_learn_are_cut_at_the_border_and_those_that_cannot_be_seen_left
 
 
 def test_fixed_statistics_stay_as_they_are():
-    detector = FasterRCNN("mobilenet_v3_large_320_fpn", size=(64, 96), norm_eval=True).train()
+    detector = FasterRCNN(MOBILE, size=(64, 96), norm_eval=True).train()
     before = {k: v.clone() for k, v in detector.state_dict().items() if "running" in k}
     detector.loss(torch.randn(1, 3, 64, 96), labelled((10.0, 10.0, 40.0, 30.0)))
     assert before
     assert all(torch.equal(detector.state_dict()[name], value) for name, value in before.items())
+
+
+def test_frozen_norms_learn_nothing_at_all():
+    with torch.device("meta"):
+        detector = FasterRCNN(MOBILE, frozen_norms=True).train()
+    norms = [m for m in detector.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms
+    assert not any(m.training or m.weight.requires_grad or m.bias.requires_grad for m in norms)
+    assert any(parameter.requires_grad for parameter in detector.parameters())
+
+
+@pytest.mark.parametrize("backbone", ["resnet50_fpn_v2", MOBILE])
+def test_group_normalisation_is_that_of_every_layer_but_of_the_proposals(backbone):
+    with torch.device("meta"):
+        network = FasterRCNN(backbone, norm="group").network
+    kinds = {type(part).__name__ for part in network.modules() if "Norm2d" in type(part).__name__}
+    assert not kinds
+    for part in (network.backbone.body, network.backbone.fpn, network.roi_heads.box_head):
+        assert any(isinstance(layer, torch.nn.GroupNorm) for layer in part.modules())
+
+
+@pytest.mark.parametrize(("stride", "levels"), [(32, 3), (16, 3), (8, 4), (4, 5)])
+def test_the_finest_level_has_the_stride_that_is_asked_for(stride, levels):
+    detector = FasterRCNN(**{**GROUPS, "stride": stride}, size="given").eval()
+    with torch.no_grad():
+        outputs = detector(torch.zeros(1, 3, 64, 96))
+    assert outputs["objectness_0"].shape == (1, 3, 64 // stride, 96 // stride)
+    assert len(outputs) == 2 * levels
+
+
+def test_images_of_a_given_size_are_padded_alone():
+    detector = FasterRCNN(**GROUPS, size="given")
+    images = torch.randn(1, 3, 50, 70)
+    seen, _ = detector.network.transform(list(images))
+    assert seen.tensors.shape == (1, 3, 64, 96)
+    assert torch.equal(seen.tensors[:, :, :50, :70], images)
 
 
 def test_losses_and_boxes_each_have_a_mode_of_their_own():
