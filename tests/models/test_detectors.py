@@ -60,7 +60,7 @@ def test_boxes_are_those_of_torchvision_from_pixel_centres(name, own):
     assert torch.allclose(found.scores[0], wanted["scores"], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["resnet50_fpn_v2", "mobilenet_v3_large_fpn"])
+@pytest.mark.parametrize("name", ["resnet50_fpn", "resnet50_fpn_v2", "mobilenet_v3_large_fpn"])
 def test_the_larger_ones_have_the_parameters_of_torchvision(name):
     with torch.device("meta"):
         theirs = getattr(detection, f"fasterrcnn_{name}")(
@@ -80,6 +80,7 @@ def test_the_addresses_of_the_weights_are_those_of_torchvision():
         ssdlite._ADDRESSES.values()
     )
     theirs = {
+        detection.FasterRCNN_ResNet50_FPN_Weights.COCO_V1.url,
         detection.FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1.url,
         detection.FasterRCNN_MobileNet_V3_Large_FPN_Weights.COCO_V1.url,
         detection.FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1.url,
@@ -182,7 +183,7 @@ def test_frozen_norms_learn_nothing_at_all():
     assert any(parameter.requires_grad for parameter in detector.parameters())
 
 
-@pytest.mark.parametrize("backbone", ["resnet50_fpn_v2", MOBILE])
+@pytest.mark.parametrize("backbone", ["resnet50_fpn", "resnet50_fpn_v2", MOBILE])
 def test_group_normalisation_is_that_of_every_layer_but_of_the_proposals(backbone):
     with torch.device("meta"):
         network = FasterRCNN(backbone, norm="group").network
