@@ -7,6 +7,7 @@ _zoo = dict(
     paper="Yang et al., 2021",
     keypoints=4,
     input=(192, 256),
+    measured="open field: 8.08 px",
     options="--project ../shared/data/openfield-Pranav-2018-10-30 "
     "--split ../shared/data/splits/openfield_80.json --seed 0",
 )
