@@ -6,12 +6,12 @@ _zoo = dict(
     what="DLCRNet with ResNet-18 and a head of identities, from random weights, on a CPU",
     paper="Lauer et al., 2022",
     keypoints=13,
-    measured="two flies: 14.3 px, OKS AP 0.32, identity 0.80",
+    measured="two flies: 9.8 px, OKS AP 0.54, identity 0.55",
 )
 
 model = dict(
     type="PoseModel",
-    backbone=dict(type="DLCRNet", depth=18, upsampled_channels=128),
+    backbone=dict(type="DLCRNet", depth=18, upsampled_channels=128, upsampled_norm=True),
     head=dict(
         pose=dict(type="DLCRNetHead", feature_channels=64), identity=dict(deconv_channels=(64,))
     ),

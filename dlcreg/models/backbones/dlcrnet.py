@@ -39,9 +39,9 @@ class DLCRNet(Backbone):
         fused_channels: channels of each bank in the end.
         upsampled_channels: channels of a transposed convolution that doubles the map in the end,
             with ReLU; 128 in the published variant of stride 4. None: no such layer.
-        upsampled_norm: batch normalisation before that ReLU. Without it most of these channels may
-            be 0 for good after a few steps at the learning rates of a training from random weights.
-            The published variant, which learns slowly from known weights, has none.
+        upsampled_norm: batch normalisation before that ReLU. Without it most of these channels can
+            end as 0 at the learning rates of a training from random weights. The published variant,
+            which learns slowly from known weights, has none.
         weights: of the ResNet, see `ResNet`.
         frozen_stages: of the ResNet: the first so many parts do not learn.
         norm_eval: keep the statistics of the ResNet's batch normalisation as they are.
