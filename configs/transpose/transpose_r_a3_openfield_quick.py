@@ -1,5 +1,5 @@
-# TransPose-R-A3 (Yang et al., 2021) as published but from random weights, on whole pictures of about
-# 640 x 480 at 0.4 of their size (192 x 256, its own input), for one animal, on a CPU:
+# TransPose-R-A3 (Yang et al., 2021) as published but from random weights, on whole pictures of
+# about 640 x 480 at 0.4 of their size (192 x 256, its own input), for one animal, on a CPU:
 #   dlcreg train configs/transpose/transpose_r_a3_openfield_quick.py --project PROJECT
 _base_ = "transpose_r18_a3_openfield_quick.py"
 _zoo = dict(

@@ -226,7 +226,11 @@ class _Run:
                 raise DlcregError(f"{holder_of(claim.path)} is analysing it now")
             try:
                 failure.unlink(missing_ok=True)
-                self._analyze(video, Path(f"{hidden}.partial"), claim, result)
+                journal = Path(f"{hidden}.partial")
+                of_this_run = several and journal.exists() and _since(self.began, [journal])
+                if self.overwrite and not of_this_run:
+                    journal.unlink(missing_ok=True)
+                self._analyze(video, journal, claim, result)
             except DlcregError as error:
                 if several:
                     failure.write_text(str(error))
@@ -240,8 +244,6 @@ class _Run:
 
     def _analyze(self, video: Path, journal: Path, claim: Claim, result: Analyzed) -> None:
         started = time.perf_counter()
-        if self.overwrite and journal.exists() and not _since(self.began, [journal]):
-            journal.unlink()
         with open_video(video, self.poses.reader) as reader:
             progress = Progress(video.name, reader.info.num_frames, self.say)
             found = self.poses.found(reader, journal, claim, progress)

@@ -200,7 +200,7 @@ def test_an_analysis_that_was_begun_otherwise_is_not_lost(checkpoint, video, tmp
     assert "throw it away (--overwrite)" in result.error
     assert journal.read_bytes() == before
     (result,) = analyze(checkpoint, video, out, overwrite=True, **options)
-    assert (result.status, journal.exists()) == ("done", False)
+    assert (result.status, result.error, journal.exists()) == ("done", "", False)
 
 
 def test_processes_are_told_apart_by_torchrun_and_slurm(monkeypatch):
