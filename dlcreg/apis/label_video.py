@@ -43,7 +43,7 @@ def label_video(
         result: file of its poses; None: what lies in `folder` by DeepLabCut's names.
         filtered: where `result` is None, take the filtered poses.
         folder: where results lie; None: beside the video.
-        out: the MP4 file to write.
+        out: the MP4 file to write, or a folder for it; None: beside the result.
         pcutoff: likelihood below which a point is drawn as a ring.
         trail: how many frames back the trails of points go.
         skeleton: draw the skeleton.
@@ -84,7 +84,9 @@ def label_video(
             dot=dot,
         )
         name = f"{path.stem}_p{round(100 * pcutoff)}_labeled.mp4"
-        target = Path(out) if out else path.with_name(name)
+        target = path.with_name(name) if out is None else Path(out)
+        if target.suffix.lower() != ".mp4":
+            target /= name
         options: dict[str, Any] = {"workers": workers, "progress": progress}
         made = write_labelled_video(reader, painter, target, **options)
     if made.frames != len(recording):

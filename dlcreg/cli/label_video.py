@@ -22,7 +22,9 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--filtered", action="store_true", help="take the filtered poses")
     parser.add_argument("--results", metavar="DIR", help="where the poses lie, if not beside")
-    parser.add_argument("--out", metavar="FILE", help="the MP4 to write, for a single video")
+    parser.add_argument(
+        "--out", metavar="OUT", help="the MP4 to write, or a folder for it; for a single video"
+    )
     parser.add_argument(
         "--pcutoff", metavar="P", type=float, default=0.6,
         help="likelihood below which a point is drawn as a ring; 0.6 by default",

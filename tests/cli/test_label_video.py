@@ -40,6 +40,13 @@ def test_the_poses_beside_a_video_are_drawn_into_it(video, result, capsys):
     assert abs(image[20, 20].astype(int) - 120).max() > 60
 
 
+def test_it_stands_where_it_is_asked_for(video, result, tmp_path, capsys):
+    for out in ("folder", "own.mp4"):
+        assert main(["label-video", str(video), "--out", str(tmp_path / out)]) == 0
+    assert (tmp_path / "folder" / "clipDLC_X_p60_labeled.mp4").is_file()
+    assert (tmp_path / "own.mp4").is_file()
+
+
 def test_what_is_wrong_is_one_line_for_each_video(video, tmp_path, capsys):
     argv = ["label-video", str(video), str(tmp_path / "no.mp4")]
     assert main(argv) == 2
