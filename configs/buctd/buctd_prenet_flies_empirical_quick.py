@@ -8,6 +8,7 @@ _zoo = dict(
     what="BUCTD with preNet, half of its conditions empirical, from random weights, on a CPU",
     paper="Zhou et al., 2023",
     keypoints=13,
+    measured="two flies, poses of the PAF model: OKS AP 0.49 to 0.76, all keypoints found",
 )
 
 _flip, _made, *_rest = _base_.data.train.transform
