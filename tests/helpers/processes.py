@@ -22,6 +22,8 @@ LIBRARIES = (
     "pandas", "matplotlib.pyplot",
 )  # fmt: skip
 
+_END = "end"
+
 
 class Processes:
     """Starts processes, one at a time.
@@ -42,7 +44,9 @@ class Processes:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._server.communicate()
+        # by a word: a process that was forked here in the meantime, such as a worker of a loader,
+        # holds the other end of the pipe, and closing it would not be seen
+        self._server.communicate(json.dumps(_END) + "\n")
 
     def start(self, *args: str | Path, cwd: Path, output: Path, errors: Path, **env: str) -> int:
         """Start `python ARGS` and return its process id, which is that of its group, too.
@@ -89,6 +93,8 @@ def _serve() -> None:
     child = 0
     for line in sys.stdin:
         message = json.loads(line)
+        if message == _END:
+            return
         if message is None:
             answer = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         else:
