@@ -89,11 +89,18 @@ def export(
         size = _size_of(files) if files else (256, 256) if trained.takes_instances else None
     if size is None:
         raise DataError("give the size of the frames, --size HEIGHT WIDTH, or --images")
-    graph = graph_of(trained, checkpoints.load(checkpoint), size, half=precision == "fp16")
+    state, half = checkpoints.load(checkpoint), precision == "fp16"
+    graph = graph_of(trained, state, size, half=half)
     reference = Predictor(checkpoint, proposals, device="cpu", precision="fp32", options=options)
     if kind == ".onnx":
-        fed = _inputs(reference, files, graph) if precision == "int8" else ()
-        write_onnx(graph, path, list(fed))
+        fed = list(_inputs(reference, files, graph)) if precision == "int8" else []
+        try:
+            write_onnx(graph, path, fed)
+        except DlcregError as error:  # often the decoding alone is what ONNX has no words for
+            if graph.about["gives"] != "poses" or not hasattr(trained.model, "decode"):
+                raise
+            graph = graph_of(trained, state, size, half=half, outside=str(error))
+            write_onnx(graph, path, fed)
     else:
         write_program(graph, path)
     if not files:

@@ -109,7 +109,12 @@ class _Decoding(nn.Module):
 
 
 def graph_of(
-    trained: Trained, state: Mapping[str, Any], size: Size, *, half: bool = False
+    trained: Trained,
+    state: Mapping[str, Any],
+    size: Size,
+    *,
+    half: bool = False,
+    outside: str | None = None,
 ) -> Graph:
     """Trace a trained model.
 
@@ -123,6 +128,7 @@ def graph_of(
         size: height and width of frames; of crops for a model that sees one animal at a time,
             which are cut by dlcreg.
         half: half precision inside.
+        outside: why the decoding is left to dlcreg; None: it is inside where it can be traced.
 
     Raises:
         DataError: the model cannot be traced, or sees images at several scales.
@@ -145,7 +151,7 @@ def graph_of(
     whole: _Seeing = _ToPoses(*parts)
     gives: Gives = "poses"
     notes = [] if view.outside is None else [f"the preprocessing ({view.outside})"]
-    reason = _why_not_decoded(whole, inputs)
+    reason = outside or _why_not_decoded(whole, inputs)
     if reason is not None:
         whole, gives = _ToOutputs(*parts), "outputs"
         notes.append(f"the decoding, which dlcreg does ({reason})")

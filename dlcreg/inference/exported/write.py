@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from dlcreg.errors import DlcregError
 from dlcreg.files import written_whole
-from dlcreg.inference.exported.about import KEY, needed
+from dlcreg.inference.exported.about import KEY, first_line, needed
 from dlcreg.inference.exported.graph import Graph
 
 OPSET = 20
@@ -48,7 +49,7 @@ def write_onnx(graph: Graph, path: Path, calibration: Iterable[dict[str, np.ndar
     """
     onnx = needed("onnx")
     needed("onnxscript")
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), _told():
         exported = torch.onnx.export(
             graph.program,
             (),
@@ -95,6 +96,16 @@ def _quantised(model: Any, calibration: list[dict[str, np.ndarray]]) -> Any:
             calibrate_method=quantization.CalibrationMethod.MinMax,
         )
         return onnx.load(target)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say in one line what ONNX has no words for."""
+    try:
+        yield
+    except RuntimeError as error:  # the exporter's errors are all of this kind
+        cause = error.__cause__ or error
+        raise DlcregError(f"ONNX cannot express the model: {first_line(cause)}") from error
 
 
 @contextlib.contextmanager
