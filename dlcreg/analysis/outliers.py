@@ -55,16 +55,14 @@ def spread(scores: np.ndarray, count: int, gap: int, taken: Collection[int] = ()
     Returns:
         their numbers, in order.
     """
-    free = np.ones(len(scores), bool)
-    for frame in taken:
-        free[max(frame - gap + 1, 0) : frame + gap] = False
+    free = _free(len(scores), gap, taken)
     chosen: list[int] = []
     for frame in np.argsort(-scores, kind="stable").tolist():
         if len(chosen) == count or scores[frame] <= 0:
             break
         if free[frame]:
             chosen.append(frame)
-            free[max(frame - gap + 1, 0) : frame + gap] = False
+            free &= _free(len(scores), gap, [frame])
     return sorted(chosen)
 
 
@@ -95,9 +93,7 @@ def novel(
     far = np.full(len(shapes), np.inf)
     for reference in references:
         far = np.minimum(far, np.linalg.norm(shapes - reference, axis=1))
-    free = np.ones(len(recording), bool)
-    for frame in taken:
-        free[max(frame - gap + 1, 0) : frame + gap] = False
+    free = _free(len(recording), gap, taken)
     chosen: list[int] = []
     while len(chosen) < count:
         best = int(np.argmax(np.where(free[frames], far, -1)))
@@ -105,10 +101,18 @@ def novel(
             break
         frame = int(frames[best])
         chosen.append(frame)
-        free[max(frame - gap + 1, 0) : frame + gap] = False
+        free &= _free(len(recording), gap, [frame])
         for shape in shapes[frames == frame]:
             far = np.minimum(far, np.linalg.norm(shapes - shape, axis=1))
     return sorted(chosen)
+
+
+def _free(length: int, gap: int, taken: Collection[int]) -> np.ndarray:
+    """Return which of `length` frames, bool, are no nearer than `gap` to those that are taken."""
+    free = np.ones(length, bool)
+    for frame in taken:
+        free[max(frame - gap + 1, 0) : frame + gap] = False
+    return free
 
 
 def _shapes(poses: np.ndarray) -> np.ndarray:
