@@ -48,7 +48,7 @@ def save(path: str | Path, checkpoint: Mapping[str, Any]) -> Path:
     except RuntimeError as error:  # what torch's writer says on a full disk
         free = shutil.disk_usage(path.parent).free / 2**20
         raise CheckpointError(
-            f"{path} cannot be written; its disk has {free:.0f} MiB left ({_first_line(error)}). "
+            f"{path} cannot be written; its disk has {free:.0f} MiB left ({first_line(error)}). "
             "Make room and go on with --resume: earlier checkpoints are whole."
         ) from error
     return path
@@ -80,7 +80,7 @@ def load(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
             "are read."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is damaged: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} is damaged: {first_line(error)}") from error
     if not isinstance(content, dict) or "model" not in content or "format" not in content:
         raise CheckpointError(
             f"{path} is no checkpoint of dlcreg: it lacks 'format' and 'model'. Weights of other "
@@ -180,6 +180,7 @@ def _listed(title: str, names: Sequence[str], most: int = 10) -> list[str]:
     return [f"  {title} ({len(names)}):", *(f"    {name}" for name in names[:most]), *more]
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return what an error of another library says first."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -27,8 +27,3 @@ def needed(module: str) -> Any:
             f"ONNX files need {module.partition('.')[0]}, which is not installed: "
             "pip install 'dlcreg[onnx]'"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error of another library says first."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

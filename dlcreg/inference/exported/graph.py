@@ -20,9 +20,10 @@ from dlcreg.data.transforms.pipeline import Pipeline
 from dlcreg.data.transforms.warp import invert
 from dlcreg.errors import DataError
 from dlcreg.inference.checkpoint import Trained
-from dlcreg.inference.exported.about import FORMAT, first_line
+from dlcreg.inference.exported.about import FORMAT
 from dlcreg.inference.exported.resample import Resample
 from dlcreg.inference.exported.tensors import flat_outputs, flat_poses, outputs_of
+from dlcreg.solvers.checkpoint import first_line
 from dlcreg.structures import Meta
 
 Gives = Literal["poses", "outputs"]

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from dlcreg.config import load_config
 from dlcreg.errors import CheckpointError, DataError
-from dlcreg.inference.exported.about import FORMAT, KEY, first_line, needed
+from dlcreg.inference.exported.about import FORMAT, KEY, needed
 from dlcreg.inference.exported.tensors import outputs_of, poses_of
 from dlcreg.registry.recorded import check_recorded
+from dlcreg.solvers.checkpoint import first_line
 from dlcreg.structures import DatasetInfo, Poses
 
 _Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]

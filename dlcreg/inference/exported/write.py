@@ -18,8 +18,9 @@ import torch
 
 from dlcreg.errors import DlcregError
 from dlcreg.files import written_whole
-from dlcreg.inference.exported.about import KEY, first_line, needed
+from dlcreg.inference.exported.about import KEY, needed
 from dlcreg.inference.exported.graph import Graph
+from dlcreg.solvers.checkpoint import first_line
 
 OPSET = 20
 
