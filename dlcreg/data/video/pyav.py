@@ -27,6 +27,9 @@ _CUT_OFF = "the file ends before it"
 _ONE_THREAD = ("NONE", 1)
 _PICTURES = ("image2", "_pipe")  # what FFmpeg calls the formats of single pictures
 _TEXTS = ("tty", "ass", "srt", "webvtt", "lrc", "concat")  # which it takes texts for
+_EXACT = 0x2 | 0x2000 | 0x40000
+"""libswscale's BILINEAR, FULL_CHR_H_INT and ACCURATE_RND. By default it gives pairs of pixels one
+colour where it interpolates colours, which moves edges by half a pixel."""
 
 
 @READERS.register_module()
@@ -145,7 +148,10 @@ class PyAVReader(Reader):
 
     def _image(self, frame: Any) -> Any:
         if frame.format.name != "rgb24" or (frame.width, frame.height) != self._stored:
-            frame = frame.reformat(*self._stored, format="rgb24")
+            # of 8 bits FFmpeg makes the pixels that OpenCV, and so DeepLabCut, sees
+            is_deep = any(component.bits > 8 for component in frame.format.components)
+            how = {"interpolation": _EXACT} if is_deep else {}
+            frame = frame.reformat(*self._stored, format="rgb24", **how)
         return self._display.shown(frame.to_ndarray())
 
     def _missing(self, number: int, time: int | None, error: str) -> VideoFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
 import pytest
 from videos import damage, make_video, packets_of
@@ -67,6 +68,52 @@ def test_times_of_a_video_of_variable_rate_are_those_of_its_frames(tmp_path):
     times = [0, 10, 100, 130, 400, 410, 900, 1000]
     path = make_video(tmp_path / "a.mp4", 8, times=times, **GOPS)
     assert [frame.time for frame in read(path)] == pytest.approx([t / 1000 for t in times])
+
+
+def exact(frame, red, blue, is_full):
+    """Return the RGB of the planes of a 10-bit 4:2:0 frame, by the definitions of ITU-R BT.601.
+
+    Colours are interpolated, sited at the left columns and between rows, as in H.264.
+    """
+    planes = [np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : p.width] for p in frame.planes]
+    height, width = frame.height, frame.width
+
+    def whole(plane):
+        rows, columns = np.arange(plane.shape[0]), np.arange(plane.shape[1])
+        plane = [np.interp(np.arange(width) / 2, columns, row) for row in plane]
+        plane = [np.interp((np.arange(height) - 0.5) / 2, rows, row) for row in np.array(plane).T]
+        return np.array(plane).T - 512
+
+    luma, colour, black = (1023, 1023, 0) if is_full else (876, 896, 64)
+    y, u, v = (
+        (planes[0] - float(black)) / luma,
+        whole(planes[1]) / colour,
+        whole(planes[2]) / colour,
+    )
+    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
+    g = (y - red * r - blue * b) / (1 - red - blue)
+    return np.clip(np.stack([r, g, b], -1), 0, 1) * 255
+
+
+@pytest.mark.parametrize("matrix", ["smpte170m", "bt709"])
+@pytest.mark.parametrize("is_full", [False, True])
+def test_the_pixels_of_10_bits_are_those_of_the_planes_to_one_grey_level(matrix, is_full, tmp_path):
+    told = f"fullrange={'on' if is_full else 'off'}:colormatrix={matrix}"
+    options = {"pix_fmt": "yuv420p10le", "crf": "10", "x264-params": told}
+    path = make_video(tmp_path / "a.mp4", 3, **options)
+    with av.open(str(path)) as container:
+        stored = list(container.decode(video=0))
+    red, blue = (0.2126, 0.0722) if matrix == "bt709" else (0.299, 0.114)
+    for frame, planes in zip(read(path), stored, strict=True):
+        expected = exact(planes, red, blue, is_full)
+        assert np.ptp(expected) > 150
+        assert np.abs(frame.image - expected).max() < 1.5
+
+
+def test_the_pixels_of_8_bits_are_those_that_opencv_sees(tmp_path):
+    path = make_video(tmp_path / "a.mp4", 3, crf="10")
+    for ours, theirs in zip(read(path, PyAVReader), read(path, OpenCVReader), strict=True):
+        assert np.array_equal(ours.image, theirs.image)
 
 
 @pytest.mark.parametrize(
