@@ -21,6 +21,7 @@ from dlcreg import plugins
 
 sys.path.insert(0, str(Path(__file__).with_name("helpers")))
 
+from codec_files import MARK, CodecFile
 from processes import Processes
 
 REPO = Path(__file__).resolve().parents[1]
@@ -63,6 +64,23 @@ def golden(shared: Path):
     spec.loader.exec_module(module)
     yield module.load
     sys.path.remove(str(folder))
+
+
+@pytest.fixture
+def codec_files(request: pytest.FixtureRequest, shared: Path) -> Iterator[list[CodecFile]]:
+    """The golden files that the test's marks ``codec_file`` name, held to them when it ends."""
+    marks = [mark.args for mark in request.node.iter_markers(MARK)]
+    files = [CodecFile(shared / "golden" / "out" / f"{name}.npz") for name, *_ in marks]
+    yield files
+    for file, (_, *patterns) in zip(files, marks, strict=True):
+        file.check(patterns)
+
+
+@pytest.fixture
+def codec_file(codec_files: list[CodecFile]) -> CodecFile:
+    """The golden file that the test's mark ``codec_file`` names."""
+    (file,) = codec_files
+    return file
 
 
 @pytest.fixture(scope="session")

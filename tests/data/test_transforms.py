@@ -18,7 +18,6 @@ from dlcreg.structures import Instances, Meta, Sample
 
 SIZE = (120, 160)
 PAIRS = ((1, 2),)
-BOX_CASES = ("in/boxes_xywh", "out/box_center", "out/box_scale")
 
 
 def coordinate_image(size=SIZE) -> np.ndarray:
@@ -214,71 +213,6 @@ def test_the_instance_crop_is_hrnets():
     expected = (np.array([[40, 30], [80, 110]]) - [60, 70]) * scale + [96, 128]
     np.testing.assert_allclose(result.instances.keypoints[0], expected, rtol=1e-5)
     assert result.image.shape == (256, 192, 3)
-
-
-def test_the_instance_crop_agrees_with_the_original_hrnet(shared):
-    arrays = np.load(shared / "golden" / "out" / "codec_hrnet.npz")
-    centre, scale = arrays["in/center"][0], arrays["in/scale"][0]
-    width, height = scale * 200 / 1.25
-    sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
-    sample.instances.boxes[0] = [*(centre - [width / 2, height / 2]), width, height]
-    warp = CropInstance((256, 192)).warp((480, 640), sample.instances, np.random.default_rng(0))
-    np.testing.assert_allclose(warp.matrix, arrays["out/affine_cases"][0], atol=1e-4)
-
-
-def test_a_box_is_widened_to_the_aspect_as_in_the_original_hrnet(shared):
-    arrays = np.load(shared / "golden" / "out" / "codec_hrnet.npz")
-    cases = zip(*(arrays[key] for key in BOX_CASES), strict=True)
-    for box, centre, scale in cases:
-        sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
-        sample.instances.boxes[0] = box
-        crop = CropInstance((256, 192))
-        matrix = crop.warp((480, 640), sample.instances, np.random.default_rng(0)).matrix
-        np.testing.assert_allclose(192 / matrix[0, 0] / 200, scale[0], rtol=1e-6)
-        np.testing.assert_allclose(matrix[:, :2] @ centre + matrix[:, 2], [96, 128], atol=1e-4)
-
-
-def box_around(centre, scale) -> Sample:
-    """A sample with the box whose centre and scale the DARK pipeline gives in its own way."""
-    width, height = scale * 200 / 1.25
-    sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
-    sample.instances.boxes[0] = [*(centre - [(width - 1) / 2, (height - 1) / 2]), width, height]
-    return sample
-
-
-@pytest.mark.parametrize("case", range(3))
-def test_the_instance_crop_by_corners_agrees_with_the_original_transpose(shared, case):
-    arrays = np.load(shared / "golden" / "out" / "codec_transpose_dark.npz")
-    animal, degrees, size = [(0, 0, (256, 192)), (0, -33, (256, 192)), (1, 71, (64, 48))][case]
-    sample = box_around(arrays["in/center"][animal], arrays["in/scale"][animal])
-    steps = [CropInstance(size, align="corners"), Affine(rotation=(degrees, degrees))]
-    matrix = Pipeline(steps)(sample, np.random.default_rng(0)).matrix  # of the crop to the image
-    theirs = arrays["out/affine_cases"][case]
-    if case < 2:  # of the image to the crop
-        theirs = cv2.invertAffineTransform(theirs)
-    np.testing.assert_allclose(matrix, theirs, atol=2e-4)
-
-
-def test_the_instance_crop_of_udp_agrees_with_the_original_vitpose(shared):
-    arrays = np.load(shared / "golden" / "out" / "codec_vitpose_udp.npz")
-    size = arrays["in/scale"][0] * 200 / 1.25
-    sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
-    sample.instances.boxes[0] = [*(arrays["in/center"][0] - size / 2), *size]
-    crop = CropInstance((256, 192), align="udp")
-    matrix = crop.warp((480, 640), sample.instances, np.random.default_rng(0)).matrix
-    np.testing.assert_allclose(matrix, arrays["out/warp_matrix_rot0"], atol=1e-4)
-
-
-def test_a_box_is_widened_to_the_aspect_as_in_the_original_transpose(shared):
-    arrays = np.load(shared / "golden" / "out" / "codec_transpose_dark.npz")
-    cases = zip(*(arrays[key] for key in BOX_CASES), strict=True)
-    for box, centre, scale in cases:
-        sample = sample_of(np.zeros((480, 640, 3), np.uint8), [[0, 0], [1, 1]])
-        sample.instances.boxes[0] = box
-        crop = CropInstance((256, 192), align="corners")
-        matrix = crop.warp((480, 640), sample.instances, np.random.default_rng(0)).matrix
-        np.testing.assert_allclose((191 / matrix[0, 0] + 1) / 200, scale[0], rtol=1e-6)
-        np.testing.assert_allclose(matrix[:, :2] @ centre + matrix[:, 2], [95.5, 127.5], atol=1e-4)
 
 
 def test_areas_and_boxes_follow():

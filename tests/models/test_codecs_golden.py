@@ -6,85 +6,92 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from dlcreg.data.transforms.geometric import CropInstance
+from dlcreg.models.codecs import udp
 from dlcreg.models.codecs.dark import DarkHeatmap
 from dlcreg.models.codecs.gaussian import GaussianHeatmap
-from dlcreg.models.codecs.maps import find_peaks, peak_centres
+from dlcreg.models.codecs.maps import Peaks, find_peaks, peak_centres
 from dlcreg.models.codecs.mirroring import mirror
 from dlcreg.models.codecs.msra import MSRAHeatmap
 from dlcreg.models.codecs.plateau import PlateauHeatmap
 from dlcreg.models.codecs.udp import UDPHeatmap
 from dlcreg.structures import Instances
 
-SIZES = [("256x192", (256, 192), 2.0), ("384x288", (384, 288), 3.0)]
+SIZES = {"256x192": ((256, 192), 2.0), "384x288": ((384, 288), 3.0)}
 TWINS = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 
 
-@pytest.fixture(scope="module")
-def arrays(shared):
-    return lambda name: np.load(shared / "golden" / "out" / f"{name}.npz")
+def heatmaps(file) -> dict[str, torch.Tensor]:
+    """The outputs of a network in a file."""
+    return {"heatmap": torch.tensor(file["in/heatmaps"])}
 
 
-def distance(ours: torch.Tensor, theirs: np.ndarray) -> float:
-    return float(np.abs(ours.numpy() - theirs).max())
+def highest_cells(maps: torch.Tensor) -> torch.Tensor:
+    """The highest cell of each map; the originals say 0 of a map without a value above 0."""
+    peaks = find_peaks(maps)
+    return peak_centres(peaks, torch.float32) * (peaks.value > 0)[..., None]
 
 
-@pytest.mark.parametrize(("name", "size", "sigma"), SIZES)
-def test_msra_targets_are_hrnet_s(arrays, label, name, size, sigma):
-    file = arrays("codec_hrnet")
-    labels = label(file[f"in/joints_{name}"][None, None, :, :2], file[f"in/vis_{name}"][None, None])
-    target, weight = MSRAHeatmap(sigma, stride=4).encode(labels, size)["heatmap"]
-    assert distance(target[0], file[f"out/target_{name}"]) < 1e-6
-    assert distance(weight[0, :, 0], file[f"out/target_weight_{name}"]) == 0
+@pytest.mark.codec_file("codec_hrnet", "in/joints_*", "in/vis_*", "out/target_*")
+def test_msra_targets_are_hrnet_s(codec_file, label):
+    for name, (size, sigma) in SIZES.items():
+        keypoints = codec_file[f"in/joints_{name}"][None, None, :, :2]
+        labels = label(keypoints, codec_file[f"in/vis_{name}"][None, None])
+        target, weight = MSRAHeatmap(sigma, stride=4).encode(labels, size)["heatmap"]
+        codec_file.compare(f"out/target_{name}", target[0], atol=1e-6)
+        codec_file.compare(f"out/target_weight_{name}", weight[0, ..., 0])
 
 
-def test_msra_decodes_as_hrnet_does(arrays):
-    file = arrays("codec_hrnet")
-    poses = MSRAHeatmap(stride=4).decode({"heatmap": torch.tensor(file["in/heatmaps"])})
-    assert distance(poses.scores[:, 0], file["out/maxvals"][..., 0]) == 0
+@pytest.mark.codec_file(
+    "codec_hrnet", "in/heatmaps", "in/scale", "in/center", "out/maxvals", "out/final_preds_image"
+)
+def test_msra_decodes_as_hrnet_does(codec_file):
+    poses = MSRAHeatmap(stride=4).decode(heatmaps(codec_file))
+    codec_file.compare("out/maxvals", poses.scores[:, 0, :, None])
     # The original maps cells straight to the image: 48 cells are the width of the crop.
     cells = poses.keypoints[:, 0] / 4
-    width = torch.tensor(file["in/scale"])[:, None, :1] * 200
+    width = torch.tensor(codec_file["in/scale"])[:, None, :1] * 200
     image = (cells - torch.tensor([24.0, 32.0])) * width / 48
-    image = image + torch.tensor(file["in/center"])[:, None]
-    assert distance(image, file["out/final_preds_image"]) < 1e-4
+    image = image + torch.tensor(codec_file["in/center"])[:, None]
+    codec_file.compare("out/final_preds_image", image, atol=1e-4)
 
 
-def test_msra_flips_with_hrnet_s_shift(arrays):
-    file = arrays("codec_hrnet")
-    maps = {"heatmap": torch.tensor(file["in/heatmaps"])}
-    flipped = MSRAHeatmap(stride=4).flip(maps, torch.tensor(TWINS))["heatmap"]
-    assert distance(flipped, file["out/flip_back_shifted"]) == 0
+@pytest.mark.codec_file("codec_hrnet", "in/heatmaps", "out/flip_back_shifted")
+def test_msra_flips_with_hrnet_s_shift(codec_file):
+    flipped = MSRAHeatmap(stride=4).flip(heatmaps(codec_file), torch.tensor(TWINS))["heatmap"]
+    codec_file.compare("out/flip_back_shifted", flipped)
 
 
-def test_highest_cells_and_mirrored_maps_are_hrnet_s(arrays):
-    file = arrays("codec_hrnet")
-    maps = torch.tensor(file["in/heatmaps"])
-    peaks = find_peaks(maps)
-    cells = peak_centres(peaks, torch.float32) * (peaks.value > 0)[..., None]
-    assert distance(cells, file["out/argmax"]) == 0
-    assert distance(mirror(maps, torch.tensor(TWINS)), file["out/flip_back"]) == 0
+@pytest.mark.codec_file("codec_hrnet", "in/heatmaps", "out/argmax", "out/flip_back")
+def test_highest_cells_and_mirrored_maps_are_hrnet_s(codec_file):
+    maps = heatmaps(codec_file)["heatmap"]
+    codec_file.compare("out/argmax", highest_cells(maps))
+    codec_file.compare("out/flip_back", mirror(maps, torch.tensor(TWINS)))
 
 
-@pytest.mark.parametrize(("name", "size", "sigma"), SIZES)
-def test_dark_targets_are_transpose_s(arrays, label, name, size, sigma):
-    file = arrays("codec_transpose_dark")
-    cells = np.array([size[1] // 4, size[0] // 4])
-    pixels = np.array([size[1], size[0]])
-    keypoints = file[f"in/joints_{name}"][:, :2] * (pixels - 1) / (cells - 1)  # given in cells
-    labels = label(keypoints[None, None], file[f"in/vis_{name}"][None, None])
-    target, weight = DarkHeatmap(sigma, stride=4).encode(labels, size)["heatmap"]
-    assert distance(target[0], file[f"out/target_{name}"]) < 1e-5
-    assert distance(weight[0, :, 0], file[f"out/target_weight_{name}"]) == 0
+@pytest.mark.codec_file("codec_transpose_dark", "in/joints_*", "in/vis_*", "out/target_*")
+def test_dark_targets_are_transpose_s(codec_file, label):
+    for name, (size, sigma) in SIZES.items():
+        cells = np.array([size[1] // 4, size[0] // 4])
+        pixels = np.array([size[1], size[0]])
+        given = codec_file[f"in/joints_{name}"][:, :2]  # in cells
+        keypoints = given * (pixels - 1) / (cells - 1)
+        labels = label(keypoints[None, None], codec_file[f"in/vis_{name}"][None, None])
+        target, weight = DarkHeatmap(sigma, stride=4).encode(labels, size)["heatmap"]
+        codec_file.compare(f"out/target_{name}", target[0], atol=1e-5)
+        codec_file.compare(f"out/target_weight_{name}", weight[0, ..., 0])
 
 
-def test_dark_decodes_as_transpose_does(arrays):
-    file = arrays("codec_transpose_dark")
-    poses = DarkHeatmap(stride=4).decode({"heatmap": torch.tensor(file["in/heatmaps"])})
+@pytest.mark.codec_file(
+    "codec_transpose_dark", "in/heatmaps", "out/final_preds_heatmap", "out/maxvals"
+)
+def test_dark_decodes_as_transpose_does(codec_file):
+    poses = DarkHeatmap(stride=4).decode(heatmaps(codec_file))
     cells = poses.keypoints[:, 0] * torch.tensor([47 / 191, 63 / 255])
-    assert distance(cells, file["out/final_preds_heatmap"]) < 1e-4
-    assert distance(poses.scores[:, 0], file["out/maxvals"][..., 0]) == 0
+    codec_file.compare("out/final_preds_heatmap", cells, atol=1e-4)
+    codec_file.compare("out/maxvals", poses.scores[:, 0, :, None])
 
 
 def _to_image(file, align: str, less: int) -> torch.Tensor:
@@ -105,89 +112,113 @@ def _to_image(file, align: str, less: int) -> torch.Tensor:
     return torch.tensor(np.stack(matrices))
 
 
-def test_dark_comes_back_to_the_image_as_transpose_does(arrays):
-    file = arrays("codec_transpose_dark")
-    poses = DarkHeatmap(square_cells=True, stride=4).decode(
-        {"heatmap": torch.tensor(file["in/heatmaps"])}
-    )
-    image = poses.to_image(_to_image(file, "corners", 1))
-    assert distance(image.keypoints[:, 0], file["out/final_preds_image"]) < 1e-3
+@pytest.mark.codec_file(
+    "codec_transpose_dark", "in/heatmaps", "in/center", "in/scale", "out/final_preds_image"
+)
+def test_dark_comes_back_to_the_image_as_transpose_does(codec_file):
+    poses = DarkHeatmap(square_cells=True, stride=4).decode(heatmaps(codec_file))
+    image = poses.to_image(_to_image(codec_file, "corners", 1)).keypoints[:, 0]
+    codec_file.compare("out/final_preds_image", image, atol=1e-3)
 
 
-def test_dark_peaks_are_transpose_s_highest_cells(arrays):
-    file = arrays("codec_transpose_dark")
-    peaks = find_peaks(torch.tensor(file["in/heatmaps"]))
-    cells = peak_centres(peaks, torch.float32) * (peaks.value > 0)[..., None]
-    assert distance(cells, file["out/argmax"]) == 0
+@pytest.mark.codec_file("codec_transpose_dark", "in/heatmaps", "out/argmax")
+def test_dark_peaks_are_transpose_s_highest_cells(codec_file):
+    codec_file.compare("out/argmax", highest_cells(heatmaps(codec_file)["heatmap"]))
 
 
-def test_dark_flips_without_a_shift(arrays):
-    file = arrays("codec_transpose_dark")
-    maps = {"heatmap": torch.tensor(file["in/heatmaps"])}
-    flipped = DarkHeatmap(stride=4).flip(maps, torch.tensor(TWINS))["heatmap"]
-    assert distance(flipped, file["out/flip_back"]) == 0
+@pytest.mark.codec_file("codec_transpose_dark", "in/heatmaps", "out/flip_back")
+def test_dark_flips_without_a_shift(codec_file):
+    flipped = DarkHeatmap(stride=4).flip(heatmaps(codec_file), torch.tensor(TWINS))["heatmap"]
+    codec_file.compare("out/flip_back", flipped)
 
 
-def test_udp_targets_are_vitpose_s(arrays, label):
-    file = arrays("codec_vitpose_udp")
-    labels = label(file["in/joints"][None, None, :, :2], file["in/vis"][None, None])
+@pytest.mark.codec_file("codec_vitpose_udp", "in/joints", "in/vis", "out/target*")
+def test_udp_targets_are_vitpose_s(codec_file, label):
+    keypoints = codec_file["in/joints"][None, None, :, :2]
+    labels = label(keypoints, codec_file["in/vis"][None, None])
     target, weight = UDPHeatmap(stride=4).encode(labels, (256, 192))["heatmap"]
-    assert distance(target[0], file["out/target"]) < 1e-5
-    assert distance(weight[0, :, 0], file["out/target_weight"]) == 0
+    codec_file.compare("out/target", target[0], atol=1e-5)
+    codec_file.compare("out/target_weight", weight[0, ..., 0])
 
 
-def test_udp_decodes_as_vitpose_does(arrays):
-    file = arrays("codec_vitpose_udp")
-    poses = UDPHeatmap(stride=4).decode({"heatmap": torch.tensor(file["in/heatmaps"])})
-    assert distance(poses.scores[:, 0], file["out/maxvals"][..., 0]) == 0
-    image = poses.to_image(_to_image(file, "udp", 0)).keypoints[:, 0]
-    apart = np.abs(image.numpy() - file["out/preds_image"]).max(-1)
-    # Of the map without a value above 0 the original reads cells of the map before it.
-    assert (apart[file["out/maxvals"][..., 0] > 0] < 1e-4).all()
+@pytest.mark.codec_file(
+    "codec_vitpose_udp", "in/heatmaps", "in/center", "in/scale", "out/maxvals", "out/preds_image"
+)
+def test_udp_decodes_as_vitpose_does(codec_file):
+    outputs = heatmaps(codec_file)
+    poses = UDPHeatmap(stride=4).decode(outputs)
+    codec_file.compare("out/maxvals", poses.scores[:, 0, :, None])
+    # Of a map without a value above 0 the original refines the cell beyond the corner, and what it
+    # takes for the cells at the left of it and above are the last ones of the map before.
+    (image, keypoint) = np.argwhere(poses.scores[:, 0].numpy() <= 0)[0]
+    step = _step_beyond_the_corner(outputs["heatmap"], image * 17 + keypoint)
+    poses.keypoints[image, 0, keypoint] += step * torch.tensor([191 / 47, 255 / 63])
+    at = poses.to_image(_to_image(codec_file, "udp", 0)).keypoints[:, 0]
+    codec_file.compare("out/preds_image", at, atol=1e-4)
 
 
-def test_udp_flips_without_a_shift(arrays):
-    file = arrays("codec_vitpose_udp")
-    maps = {"heatmap": torch.tensor(file["in/heatmaps"])}
-    flipped = UDPHeatmap(stride=4).flip(maps, torch.tensor(TWINS))["heatmap"]
-    assert distance(flipped, file["out/flip_back"]) == 0
+def _step_beyond_the_corner(maps: torch.Tensor, number: int) -> torch.Tensor:
+    """Return the step from the cell before the first one of a map, maps in a row in memory."""
+    logarithm = udp.smooth(maps, kernel=11).clamp(0.001, 50).log()
+    row = F.pad(logarithm, (1, 1, 1, 1), mode="replicate").flatten()
+    height, width = maps.shape[-2] + 2, maps.shape[-1] + 2
+    around = torch.arange(-1, 2) + width * torch.arange(-1, 2)[:, None]
+    patch = row[number * height * width + around]
+    middle = torch.ones(1, 1, dtype=torch.int64)
+    return udp.newton_step(patch[None, None], Peaks(middle, middle, middle, middle))[0, 0]
 
 
-DEEPLABCUT = [
-    ("plateau", lambda: PlateauHeatmap(stride=8)),
-    (
-        "gaussian",
-        lambda: GaussianHeatmap(
-            34 / 3 / 8, locref_std=7.2801, locref_radius=17, anchor="deeplabcut", stride=8
-        ),
-    ),
-]
+@pytest.mark.codec_file("codec_vitpose_udp", "in/heatmaps", "out/flip_back")
+def test_udp_flips_without_a_shift(codec_file):
+    flipped = UDPHeatmap(stride=4).flip(heatmaps(codec_file), torch.tensor(TWINS))["heatmap"]
+    codec_file.compare("out/flip_back", flipped)
 
 
-@pytest.mark.parametrize(("name", "make"), DEEPLABCUT)
-def test_targets_are_deeplabcut_s(arrays, label, name, make):
-    file = arrays("codec_dlc_bottomup")
-    keypoints = file["in/keypoints"]
+def deeplabcut(kind: str) -> PlateauHeatmap | GaussianHeatmap:
+    """A codec of DeepLabCut's heatmaps."""
+    if kind == "plateau":
+        return PlateauHeatmap(stride=8)
+    known = dict(locref_std=7.2801, locref_radius=17, anchor="deeplabcut", stride=8)
+    return GaussianHeatmap(34 / 3 / 8, **known)
+
+
+@pytest.mark.codec_file(
+    "codec_dlc_bottomup",
+    "in/keypoints",
+    "out/*_heatmap",
+    "out/*_heatmap_weights",
+    "out/*_locref_weights",
+)
+def test_targets_are_deeplabcut_s(codec_file, label):
+    keypoints = codec_file["in/keypoints"]
     visible = keypoints[..., 2] > 0
     labels = label(np.where(visible[..., None], keypoints[..., :2], 0), visible)
-    targets = make().encode(labels, (320, 320))
+    # DeepLabCut leaves a whole map out where a keypoint of it is undefined, which no label here is
+    defined = torch.tensor((keypoints[..., 2] >= 0).all(axis=1))[..., None, None]
+    for kind in ("plateau", "gaussian"):
+        targets = deeplabcut(kind).encode(labels, (320, 320))
+        heatmap, weight = targets["heatmap"]
+        codec_file.compare(f"out/{kind}_heatmap", heatmap, atol=1e-5)
+        weights = (weight * defined).expand_as(heatmap)
+        codec_file.compare(f"out/{kind}_heatmap_weights", weights)
+        codec_file.compare(f"out/{kind}_locref_weights", targets["locref"][1])
 
-    heatmap, weight = targets["heatmap"]
-    assert distance(heatmap, file[f"out/{name}_heatmap"]) < 1e-5
-    undefined = (keypoints[..., 2] < 0).any(axis=1)  # DeepLabCut then leaves the whole map out
-    theirs = file[f"out/{name}_heatmap_weights"]
-    assert distance(weight.expand_as(heatmap)[~torch.tensor(undefined)], theirs[~undefined]) == 0
 
-    locref, mask = targets["locref"]
-    assert distance(mask, file[f"out/{name}_locref_weights"]) == 0
-    # DeepLabCut points at the animal drawn last, dlcreg at the nearest: compare where it is one.
+@pytest.mark.codec_file("codec_dlc_bottomup", "in/keypoints")
+def test_location_refinement_points_at_the_nearest_animal(codec_file, label):
+    """DeepLabCut's points at the animal that was drawn last: they agree where it is the same."""
+    keypoints = codec_file["in/keypoints"]
+    visible = keypoints[..., 2] > 0
+    labels = label(np.where(visible[..., None], keypoints[..., :2], 0), visible)
     way = np.linalg.norm(keypoints[:, :, :, None, None, :2] - cell_centres(), axis=-1)
     way = np.where(visible[..., None, None], way, np.inf)  # (B, N, K, h, w)
     last = 2 - visible[:, ::-1].argmax(axis=1)
     same = (way.argmin(axis=1) == last[..., None, None]) & (way.min(axis=1) <= 17)
     same = np.repeat(same, 2, axis=1)
     assert same.sum() > 300
-    assert np.abs(locref.numpy() - file[f"out/{name}_locref"])[same].max() < 1e-5
+    for kind in ("plateau", "gaussian"):
+        locref, _ = deeplabcut(kind).encode(labels, (320, 320))["locref"]
+        assert np.abs(locref.numpy() - codec_file[f"out/{kind}_locref"])[same].max() < 1e-5
 
 
 def cell_centres() -> np.ndarray:
@@ -195,31 +226,34 @@ def cell_centres() -> np.ndarray:
     return np.stack([x, y], axis=-1)
 
 
-@pytest.mark.parametrize(("name", "make"), DEEPLABCUT)
-def test_decoding_is_deeplabcut_s(arrays, name, make):
-    file = arrays("codec_dlc_bottomup")
-    codec = make()
+@pytest.mark.codec_file(
+    "codec_dlc_bottomup", "in/pred_heatmap", "in/pred_locref", "out/single_poses"
+)
+@pytest.mark.parametrize("kind", ["plateau", "gaussian"])
+def test_decoding_is_deeplabcut_s(codec_file, kind):
+    codec = deeplabcut(kind)
     codec.activation = "sigmoid"
-    outputs = {k: torch.tensor(file[f"in/pred_{k}"]) for k in ("heatmap", "locref")}
-    poses = codec.decode(outputs)
-    assert distance(poses.keypoints, file["out/single_poses"][..., :2]) < 1e-4
-    assert distance(poses.scores, file["out/single_poses"][..., 2]) < 1e-6
+    outputs = {k: torch.tensor(codec_file[f"in/pred_{k}"]) for k in ("heatmap", "locref")}
+    codec_file.compare("out/single_poses", rows(codec.decode(outputs)), atol=[1e-4, 1e-4, 1e-6])
 
 
-def test_decoding_without_refinement_is_deeplabcut_s(arrays):
-    file = arrays("codec_dlc_bottomup")
+@pytest.mark.codec_file("codec_dlc_bottomup", "in/pred_heatmap", "out/single_poses_nolocref_clip")
+def test_decoding_without_refinement_is_deeplabcut_s(codec_file):
     codec = PlateauHeatmap(stride=8, locref_std=None)
-    poses = codec.decode({"heatmap": torch.tensor(file["in/pred_heatmap"])})
-    assert distance(poses.keypoints, file["out/single_poses_nolocref_clip"][..., :2]) == 0
-    assert distance(poses.scores, file["out/single_poses_nolocref_clip"][..., 2]) == 0
+    poses = codec.decode({"heatmap": torch.tensor(codec_file["in/pred_heatmap"])})
+    codec_file.compare("out/single_poses_nolocref_clip", rows(poses))
 
 
-def test_top_down_targets_are_deeplabcut_s(arrays, label):
-    file = arrays("codec_dlc_bottomup")
-    keypoints = file["in/keypoints"][:, :1]
+def rows(poses) -> torch.Tensor:
+    """x, y and score of keypoints ``(B, N, K, 3)``, as DeepLabCut has them."""
+    return torch.cat([poses.keypoints, poses.scores[..., None]], dim=-1)
+
+
+@pytest.mark.codec_file("codec_dlc_bottomup", "in/keypoints", "out/topdown_*")
+def test_top_down_targets_are_deeplabcut_s(codec_file, label):
+    keypoints = codec_file["in/keypoints"][:, :1]
     codec = GaussianHeatmap(34 / 3 / 4, anchor="deeplabcut", stride=4)
-    target, weight = codec.encode(label(keypoints[..., :2], keypoints[..., 2]), (320, 320))[
-        "heatmap"
-    ]
-    assert distance(target, file["out/topdown_gaussian_heatmap_stride4"]) < 1e-5
-    assert distance(weight[..., 0, 0], file["out/topdown_gaussian_weights_stride4"]) == 0
+    labels = label(keypoints[..., :2], keypoints[..., 2])
+    target, weight = codec.encode(labels, (320, 320))["heatmap"]
+    codec_file.compare("out/topdown_gaussian_heatmap_stride4", target, atol=1e-5)
+    codec_file.compare("out/topdown_gaussian_weights_stride4", weight[..., 0, 0])

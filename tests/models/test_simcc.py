@@ -16,22 +16,12 @@ SIZES = {
     "256x256": ((256, 256), (5.66, 5.66)),
     "384x288": ((384, 288), (6.0, 6.93)),
 }
-each_size = pytest.mark.parametrize("name", SIZES)
+JOINTS = ("joints", "vis")
 DEEPLABCUT = dict(sigma=5.66, labels="rounded", decoding="highest")
-
-
-@pytest.fixture(scope="module")
-def arrays(shared):
-    return lambda name: np.load(shared / "golden" / "out" / f"{name}.npz")
 
 
 def rtmpose(name: str) -> SimCC:
     return SimCC(SIZES[name][1], labels="rounded", decoding="highest", score="raw")
-
-
-def apart(ours: torch.Tensor, theirs: np.ndarray) -> float:
-    assert tuple(ours.shape) == theirs.shape
-    return float(np.abs(ours.numpy() - theirs).max())
 
 
 def rows(file, prefix: str, suffix: str = "") -> dict[str, torch.Tensor]:
@@ -41,64 +31,63 @@ def rows(file, prefix: str, suffix: str = "") -> dict[str, torch.Tensor]:
 # -- against the originals ---------------------------------------------------------------------
 
 
-@each_size
-def test_targets_are_rtmpose_s(arrays, label, name):
-    file = arrays("codec_simcc")
-    labels = label(file[f"in/joints_{name}"][None, None], file[f"in/vis_{name}"][None, None])
-    for axis, (target, weight) in rtmpose(name).encode(labels, SIZES[name][0]).items():
-        assert apart(target, file[f"out/{axis}_{name}"]) < 1e-6
-        assert apart(weight[..., 0], file[f"out/weights_{name}"]) == 0
+@pytest.mark.codec_file("codec_simcc", "in/joints_*", "in/vis_*", "out/[xy]_*", "out/weights_*")
+def test_targets_are_rtmpose_s(codec_file, label):
+    for name, (size, _) in SIZES.items():
+        joints, visibility = (codec_file[f"in/{key}_{name}"][None, None] for key in JOINTS)
+        targets = rtmpose(name).encode(label(joints, visibility), size)
+        for axis, (target, weight) in targets.items():
+            codec_file.compare(f"out/{axis}_{name}", target, atol=1e-6)
+            codec_file.compare(f"out/weights_{name}", weight[..., 0])
 
 
-@each_size
-def test_decoding_is_rtmpose_s(arrays, name):
-    file = arrays("codec_simcc")
-    poses = rtmpose(name).decode(rows(file, "in/logit_", f"_{name}"), SIZES[name][0])
-    assert apart(poses.keypoints[:, 0], file[f"out/keypoints_{name}"]) == 0
-    assert apart(poses.scores[:, 0], file[f"out/scores_{name}"]) == 0
+@pytest.mark.codec_file("codec_simcc", "in/logit_*", "out/keypoints_*", "out/scores_*")
+def test_decoding_is_rtmpose_s(codec_file):
+    for name, (size, _) in SIZES.items():
+        poses = rtmpose(name).decode(rows(codec_file, "in/logit_", f"_{name}"), size)
+        codec_file.compare(f"out/keypoints_{name}", poses.keypoints[:, 0])
+        codec_file.compare(f"out/scores_{name}", poses.scores[:, 0])
 
 
-def test_the_loss_is_rtmpose_s(arrays):
-    file = arrays("codec_simcc")
-    logits, targets = (rows(file, prefix, "_256x192") for prefix in ("in/logit_", "out/"))
-    weight = torch.tensor(file["out/weights_256x192"])[..., None]
+@pytest.mark.codec_file("codec_simcc", "in/logit_[xy]_256x192", "out/kl_loss_256x192")
+def test_the_loss_is_rtmpose_s(codec_file):
+    logits, targets = (rows(codec_file, prefix, "_256x192") for prefix in ("in/logit_", "out/"))
+    weight = torch.tensor(codec_file["out/weights_256x192"])[..., None]
     loss = KLDiscreteLoss(reduction="original")
     total = sum(loss(logits[axis], targets[axis], weight) for axis in "xy")
-    assert float(total) == pytest.approx(float(file["out/kl_loss_256x192"]), rel=1e-5)
+    codec_file.compare("out/kl_loss_256x192", total, rtol=1e-5)
 
 
-def test_targets_are_deeplabcut_s(arrays, label):
-    file = arrays("codec_dlc_simcc")
-    keypoints = file["in/keypoints"]
+@pytest.mark.codec_file("codec_dlc_simcc", "in/keypoints", "out/[xy]", "out/weights")
+def test_targets_are_deeplabcut_s(codec_file, label):
+    keypoints = codec_file["in/keypoints"]
     targets = SimCC(**DEEPLABCUT).encode(label(keypoints[..., :2], keypoints[..., 2]), (256, 256))
     for axis, (target, weight) in targets.items():
-        assert apart(target, file[f"out/{axis}"][:, 0]) < 1e-6
-        assert apart(weight[..., 0], file["out/weights"][:, 0]) == 0
+        codec_file.compare(f"out/{axis}", target[:, None], atol=1e-6)
+        codec_file.compare("out/weights", weight[:, None, :, 0])
 
 
-def test_the_losses_are_deeplabcut_s(arrays):
-    file = arrays("codec_dlc_simcc")
-    logits, targets = rows(file, "in/logit_"), rows(file, "out/")
-    weight = torch.tensor(file["out/weights"])[:, 0, :, None].float()
+@pytest.mark.codec_file("codec_dlc_simcc", "in/logit_*", "out/kl_*")
+def test_the_losses_are_deeplabcut_s(codec_file):
+    logits, targets = rows(codec_file, "in/logit_"), rows(codec_file, "out/")
+    weight = torch.tensor(codec_file["out/weights"])[:, 0, :, None].float()
     for axis in "xy":
         value = KLDiscreteLoss(reduction="original")(logits[axis], targets[axis][:, 0], weight)
-        assert float(value) == pytest.approx(float(file[f"out/kl_{axis}"]), rel=1e-5)
+        codec_file.compare(f"out/kl_{axis}", value, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("score", "name", "factor"),
-    [
+@pytest.mark.codec_file("codec_dlc_simcc", "in/logit_*", "out/poses_*")
+def test_decoding_is_deeplabcut_s(codec_file):
+    logits = rows(codec_file, "in/logit_")
+    for score, name, factor in [
         ("softmax", "default", 1.0),
         ("raw", "nosoftmax", 5.66 * 150),  # DeepLabCut leaves its factor in the score
         ("clipped", "normalized", 1.0),
-    ],
-)
-def test_decoding_is_deeplabcut_s(arrays, score, name, factor):
-    file = arrays("codec_dlc_simcc")
-    poses = SimCC(**DEEPLABCUT, score=score).decode(rows(file, "in/logit_"), (256, 256))
-    theirs = file[f"out/poses_{name}"]
-    assert apart(poses.keypoints, theirs[..., :2]) == 0
-    assert np.allclose(poses.scores.numpy() * factor, theirs[..., 2], rtol=2e-5, atol=1e-6)
+    ]:
+        poses = SimCC(**DEEPLABCUT, score=score).decode(logits, (256, 256))
+        theirs = torch.cat([poses.keypoints, factor * poses.scores[..., None]], dim=-1)
+        likeness = dict(atol=[0, 0, 1e-6], rtol=[0, 0, 2e-5])
+        codec_file.compare(f"out/poses_{name}", theirs, **likeness)
 
 
 # -- and back ----------------------------------------------------------------------------------

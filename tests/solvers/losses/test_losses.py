@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
@@ -15,11 +14,6 @@ from dlcreg.solvers.losses.ohkm import OHKMLoss
 
 ALL = [MSELoss(), MSELoss(reduction="mean"), HuberLoss(), BCELoss(), OHKMLoss(top_k=2)]
 NAMES = [f"{type(loss).__name__}-{getattr(loss, 'reduction', '')}" for loss in ALL]
-
-
-@pytest.fixture(scope="module")
-def arrays(shared):
-    return lambda name: np.load(shared / "golden" / "out" / f"{name}.npz")
 
 
 @pytest.mark.parametrize("loss", ALL, ids=NAMES)
@@ -63,34 +57,34 @@ def test_present_does_not_shrink_with_missing_labels_and_mean_does():
     assert MSELoss(reduction="mean")(output, target, weight).item() == 0.25
 
 
-@pytest.mark.parametrize("name", ["codec_hrnet", "codec_transpose_dark"])
-def test_hrnet_s_losses_have_the_original_s_values(arrays, name):
-    file = arrays(name)
-    output, target = (torch.tensor(file[f"in/loss_{key}"]) for key in ("pred", "target"))
-    weight = torch.tensor(file["in/loss_weight"])[..., None]
-    mse, ohkm = MSELoss(weight=0.5, reduction="mean"), OHKMLoss(weight=0.5, top_k=8)
-    assert float(mse.weight * mse(output, target, weight)) == pytest.approx(
-        float(file["out/joints_mse"]), abs=1e-6
-    )
-    assert float(ohkm.weight * ohkm(output, target, weight)) == pytest.approx(
-        float(file["out/joints_ohkm_top8"]), abs=1e-6
-    )
+@pytest.mark.codec_file("codec_hrnet", "in/loss_*", "out/joints_*")
+@pytest.mark.codec_file("codec_transpose_dark", "in/loss_*", "out/joints_*")
+def test_hrnet_s_losses_have_the_original_s_values(codec_files):
+    for file in codec_files:
+        output, target = (torch.tensor(file[f"in/loss_{key}"]) for key in ("pred", "target"))
+        weight = torch.tensor(file["in/loss_weight"])[..., None]
+        mse, ohkm = MSELoss(weight=0.5, reduction="mean"), OHKMLoss(weight=0.5, top_k=8)
+        for name, loss in (("mse", mse), ("ohkm_top8", ohkm)):
+            ours = loss.weight * loss(output, target, weight)
+            file.compare(f"out/joints_{name}", ours, atol=1e-6)
 
 
-def test_deeplabcut_s_losses_have_the_original_s_values(arrays):
-    file = arrays("codec_dlc_bottomup")
-
+@pytest.mark.codec_file(
+    "codec_dlc_bottomup",
+    "in/pred_heatmap",
+    "in/pred_locref",
+    "out/loss_bce",
+    "out/loss_locref_huber",
+    "out/loss_mse_weighted",
+)
+def test_deeplabcut_s_losses_have_the_original_s_values(codec_file):
     def value(loss, name):
         arrays = (f"in/pred_{name}", f"out/plateau_{name}", f"out/plateau_{name}_weights")
-        return float(loss(*(torch.tensor(file[key]) for key in arrays)))
+        return loss(*(torch.tensor(codec_file[key]) for key in arrays))
 
-    assert value(BCELoss(), "heatmap") == pytest.approx(float(file["out/loss_bce"]), abs=1e-6)
-    assert value(HuberLoss(), "locref") == pytest.approx(
-        float(file["out/loss_locref_huber"]), abs=1e-8
-    )
-    assert value(MSELoss(), "heatmap") == pytest.approx(
-        float(file["out/loss_mse_weighted"]), rel=1e-5
-    )
+    codec_file.compare("out/loss_bce", value(BCELoss(), "heatmap"), atol=1e-6)
+    codec_file.compare("out/loss_locref_huber", value(HuberLoss(), "locref"), atol=1e-8)
+    codec_file.compare("out/loss_mse_weighted", value(MSELoss(), "heatmap"), rtol=1e-5)
 
 
 def test_hard_keypoints_alone_are_mined():
