@@ -59,7 +59,7 @@ _PUBLIC = {
     "dlcreg.config": ("load_config",),
     "dlcreg.builder": ("build", "build_dataset", "build_model", "build_solver"),
     "dlcreg.models.published": ("list_published", "load_published"),
-    "dlcreg.inference": ("Predictor",),
+    "dlcreg.inference": ("DynamicCrop", "Predictor"),
     "dlcreg.apis": ("analyze",),
     "dlcreg.data": ("CocoDataset", "PoseDataset", "Project", "Split", "collate"),
     "dlcreg.plugins": ("PLUGIN_API",),

@@ -53,7 +53,8 @@ class Recording:
         identity_scores: float32 ``(F, N, K, A)``, see `Poses.identity_scores`; or None.
         boxes: float32 ``(F, N, 4)`` x, y, width, height, NaN where there is no animal; or None.
         unique: float32 ``(F, U, 3)`` x, y, likelihood of the unique body parts; or None.
-        readable: bool ``(F,)``, whether the frame could be read; None: all of them.
+        readable: bool ``(F,)``, whether the frame was looked at: False for one that could not be
+            read, and for those before the first that was asked for; None: all of them.
         times: float64 ``(F,)``, seconds from the beginning of the video; None: not known.
         video: the video, where it is known.
         scorer: name of what found the poses, as DeepLabCut's files have it.

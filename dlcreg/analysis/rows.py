@@ -97,7 +97,11 @@ def errors_of(chunk: dict[str, np.ndarray]) -> list[str]:
 
 
 def recording_of(
-    chunks: Iterable[dict[str, np.ndarray]], frames: int, info: DatasetInfo, **more: Any
+    chunks: Iterable[dict[str, np.ndarray]],
+    frames: int,
+    info: DatasetInfo,
+    first: int = 0,
+    **more: Any,
 ) -> Recording:
     """Return the recording that chunks make, of which one at a time is in memory.
 
@@ -105,8 +109,11 @@ def recording_of(
         chunks: see `Rows.take`; to be drawn from twice, so no iterator.
         frames: how many there are in all of them.
         info: what the model finds.
+        first: number of the first of them in the video; the rows of those before it are empty, and
+            the frames not readable.
         **more: further arguments of `Recording`.
     """
+    frames += first
     rows, names, shape = max(1, info.num_individuals), set[str](), None
     for chunk in chunks:
         rows = max(rows, int(chunk["counts"].max(initial=0)))
@@ -129,7 +136,7 @@ def recording_of(
     }  # fmt: skip
     if info.unique is not None:
         flat["unique"] = np.full((frames, info.unique.num_keypoints, 3), np.nan, np.float32)
-    start = 0
+    start = first
     for chunk in chunks:
         counts = chunk["counts"]
         stop = start + len(counts)
@@ -141,6 +148,8 @@ def recording_of(
         for name, array in flat.items():
             array[start:stop] = chunk[name]
         start = stop
+    if first < frames:  # nobody looked at the times before
+        flat["times"][:first] = np.linspace(0, flat["times"][first], first, endpoint=False)
     missing = ~np.isfinite(arrays["keypoints"]).all(axis=-1)
     arrays["scores"][missing] = 0
     return Recording(info=info, **arrays, **flat, **more)  # type: ignore[arg-type]

@@ -26,11 +26,20 @@ class Progress:
         self._began, self._start, self._clock = time.perf_counter(), 0, Clock(_LINES)
         self._bar: Any = None
 
-    def start(self, done: int) -> None:
-        """Begin, where `done` frames are behind already."""
+    def start(self, first: int, stop: int | None, done: int) -> None:
+        """Begin.
+
+        Args:
+            first: number of the first frame that is asked for.
+            stop: number of the one after the last; None: the end of the video.
+            done: how many frames are behind already.
+        """
         self._began, self._start = time.perf_counter(), done
+        if self.total is None or (stop is not None and stop < self.total):
+            self.total = stop
+        self.total = self.total and max(self.total - first, 0)
         if done:
-            self.say(f"{self.name}: goes on at frame {done}")
+            self.say(f"{self.name}: goes on at frame {first + done}")
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -48,7 +57,7 @@ class Progress:
             self._bar.add_task(self.name, total=self.total, completed=done, rate="")
 
     def advance(self, done: int) -> None:
-        """Tell that `done` frames of the video are behind."""
+        """Tell that `done` frames are behind."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, rate=self._rate(done))
         elif self._clock.due():

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from dlcreg.analysis.claims import Claim
+from dlcreg.analysis.frame_range import FrameRange
 from dlcreg.analysis.journal import Journal
-from dlcreg.analysis.rows import Rows, errors_of, recording_of
+from dlcreg.analysis.rows import Rows
 from dlcreg.apis.analysis_progress import Progress
+from dlcreg.apis.found_poses import Found
+from dlcreg.apis.in_order import InOrder
 from dlcreg.contracts import Reader, VideoFrame
 from dlcreg.errors import DataError
 from dlcreg.inference import Predictor
+from dlcreg.inference.following import Follower
 from dlcreg.inference.sources import Frame
 from dlcreg.inference.threads import read_ahead
-from dlcreg.recording import Recording, VideoInfo
 from dlcreg.solvers.console import Clock
 from dlcreg.structures import Meta, Poses
 
 _AHEAD = 16  # frames read while the model is busy
 _EVERY = 2.0  # seconds from one chunk of the journal to the next
 _LARGEST = 1024  # frames of a chunk
+_STATE = "state."  # what the arrays of a chunk begin with that the next frame depends on
 _ENDS = 1 << 20  # bytes at either end by which a video is told from another
 
 
@@ -43,7 +49,8 @@ class VideoPoses:
     """Finds poses in videos.
 
     Frames go through the model in groups that begin at multiples of their size, wherever a call
-    begins: what a frame is put together with does not depend on whether a run was broken off.
+    begins: what a frame is put together with does not depend on whether a run was broken off. Where
+    the poses of a frame depend on those before it, what they depend on is in the journal, too.
 
     Args:
         predictor: the model; its batch size is a number.
@@ -51,6 +58,8 @@ class VideoPoses:
         crop: x1, x2, y1, y2 of what is seen of a frame; None: all of it.
         reader: a name of READERS, or None.
         facts: checkpoint, config and settings; another analysis is told by them.
+        frames: which frames are looked at.
+        in_order: how frames are looked at one after the other; None: each by itself.
     """
 
     def __init__(
@@ -60,8 +69,11 @@ class VideoPoses:
         crop: tuple[int, int, int, int] | None,
         reader: str | None,
         facts: Mapping[str, Any],
+        frames: FrameRange,
+        in_order: InOrder | None,
     ) -> None:
         self.predictor, self.crop, self.reader, self.facts = predictor, crop, reader, facts
+        self.frames, self.in_order = frames, in_order
         whole = predictor.proposals is None
         self.group = batch_size if whole else batch_size * -(-16 // batch_size)
 
@@ -70,7 +82,7 @@ class VideoPoses:
 
         Raises:
             DlcregError: the journal cannot be written or is another analysis's; a crop that is
-                not within the frame.
+                not within the frame; the range of frames is empty.
         """
         if self.crop is not None:
             height, width = reader.info.size
@@ -79,34 +91,51 @@ class VideoPoses:
                     f"the crop {self.crop} reaches beyond the {width} x {height} pixels of "
                     f"{reader.info.path}"
                 )
+        first, stop = self.frames.of(reader)
         header = {
             "checkpoint": self.facts["checkpoint_sha256"],
             "config": self.facts["config"],
             "dlcreg version": self.facts["dlcreg"],
+            "frames": [first, stop],
             "settings": self.facts["settings"],
             "torch version": torch.__version__,
             "video": [reader.info.path.stat().st_size, digest_of(reader.info.path, _ENDS)],
         }
         journal = Journal(path, header)
-        start = journal.frames
+        done = journal.frames
         try:
             if not journal.is_complete:
-                progress.start(start)
-                self._go_on(reader, journal, claim, progress)
-            return Found(journal, start, reader.info, self.predictor, self.facts)
+                progress.start(first, stop, done)
+                frames = reader.frames(first + done)
+                left = None if stop is None else stop - first - done
+                self._go_on(islice(frames, left), journal, claim, progress)
+                if not journal.frames:
+                    journal.remove()
+                    raise DataError(f"{reader.info.path} has no frame {first}: it is shorter")
+                journal.complete()
+            facts = self.facts
+            if self.frames != FrameRange():
+                facts = {**facts, "frames": [first, first + journal.frames]}
+            return Found(journal, first, done, reader.info, self.predictor, facts)
         except BaseException:
             journal.close()
             raise
         finally:
             progress.stop()
 
-    def _go_on(self, reader: Reader, journal: Journal, claim: Claim, progress: Progress) -> None:
+    def _go_on(
+        self, frames: Iterator[VideoFrame], journal: Journal, claim: Claim, progress: Progress
+    ) -> None:
+        """Find poses in the frames that are left, and write them into the journal."""
+        follower = None if self.in_order is None else self.in_order.follower()
+        if follower is not None and (last := _last(journal)) is not None:
+            follower.restore(last)
         offset = (self.crop[0], self.crop[2]) if self.crop else (0, 0)
         rows, clock = Rows(self.predictor.info, offset), Clock(_EVERY)
         writing: Future[None] | None = None
         done = journal.frames
         with ThreadPoolExecutor(1, "dlcreg-journal") as pool:
-            for group in self._groups(reader.frames(done)):
+            for group in self._groups(frames, follower):
                 for frame, poses in group:
                     rows.add(poses, *frame.source)
                     done += 1
@@ -115,18 +144,22 @@ class VideoPoses:
                     if writing is not None:
                         writing.result()  # raises what went wrong
                     claim.check()
-                    writing = pool.submit(journal.append, rows.take())
+                    writing = pool.submit(journal.append, _chunk(rows, follower))
             if writing is not None:
                 writing.result()
         if len(rows):
-            journal.append(rows.take())
-        journal.complete()
+            journal.append(_chunk(rows, follower))
 
-    def _groups(self, frames: Iterator[VideoFrame]) -> Iterator[list[tuple[Frame, Poses]]]:
+    def _groups(
+        self, frames: Iterator[VideoFrame], follower: Follower | None
+    ) -> Iterator[list[tuple[Frame, Poses]]]:
         """Yield the frames with their poses, some at a time; reading goes on meanwhile."""
         predictor = self.predictor
         read = read_ahead(map(self._frame, frames), _AHEAD)
-        if predictor.proposals is None:
+        if follower is not None:
+            for one in follower.on_frames(read):
+                yield [one]
+        elif predictor.proposals is None:
             jobs = read_ahead(map(predictor.samples.whole, read), _AHEAD)
             while group := list(predictor.run(islice(jobs, self.group))):
                 yield group
@@ -146,65 +179,6 @@ class VideoPoses:
         return Frame(meta, (frame.time, frame.error), image, error)
 
 
-class Found:
-    """What was found in a video, in a journal that is complete.
-
-    Args:
-        journal: to be closed at the end.
-        start: frames that an earlier call had found.
-        video: the video.
-        predictor: what found it.
-        facts: for the files.
-    """
-
-    def __init__(
-        self,
-        journal: Journal,
-        start: int,
-        video: VideoInfo,
-        predictor: Predictor,
-        facts: Mapping[str, Any],
-    ) -> None:
-        self._journal, self._video, self._facts = journal, video, facts
-        self._info, self._individuals = predictor.info, predictor.individuals
-        self.analysed = journal.frames - start
-        self.unreadable: list[tuple[int, str]] = []
-
-    def __enter__(self) -> Found:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._journal.close()
-
-    def recording(self, scorer: str) -> Recording:
-        """Return the poses of all frames."""
-        errors = (error for chunk in self._journal.chunks() for error in errors_of(chunk))
-        self.unreadable = [(index, error) for index, error in enumerate(errors) if error]
-        return recording_of(
-            _Chunks(self._journal),
-            self._journal.frames,
-            self._info,
-            individuals=self._individuals,
-            video=self._video,
-            scorer=scorer,
-            provenance=self._facts,
-        )
-
-    def remove(self) -> None:
-        """Remove the journal: the results are written."""
-        self._journal.remove()
-
-
-class _Chunks:
-    """The chunks of a journal, as often as they are asked for."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self._journal.chunks()
-
-
 def digest_of(path: Path, ends: int | None = None) -> str:
     """Return the SHA-256 of a file, or of so many bytes at either end of it."""
     digest = hashlib.sha256()
@@ -217,3 +191,18 @@ def digest_of(path: Path, ends: int | None = None) -> str:
             file.seek(max(0, path.stat().st_size - ends))
             digest.update(file.read(ends))
     return digest.hexdigest()
+
+
+def _chunk(rows: Rows, follower: Follower | None) -> dict[str, np.ndarray]:
+    """Return the rows that wait, and what the frame after them depends on."""
+    state = {} if follower is None else follower.state()
+    return {**rows.take(), **{_STATE + name: value for name, value in state.items()}}
+
+
+def _last(journal: Journal) -> dict[str, np.ndarray] | None:
+    """Return what the next frame depends on; None: there is none before it."""
+    last = deque(journal.chunks(), maxlen=1)
+    if not last:
+        return None
+    (chunk,) = last
+    return {name.removeprefix(_STATE): chunk[name] for name in chunk if name.startswith(_STATE)}

@@ -28,13 +28,36 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--tracker", metavar="NAME",
         help="follow the animals, too: sort-ellipse, sort-box, sort-pose or one of a plug-in; "
-        "'dlcreg track' does it later and has more options",
+        "'dlcreg track' does it later and has more options. conditioned: a model with a condition "
+        "follows them itself, by the last pose of each, and --proposals where one is missing",
     )  # fmt: skip
     parser.add_argument("--animals", metavar="N", type=int, help="how many there are at most")
     parser.add_argument(
         "--crop", metavar=("X1", "X2", "Y1", "Y2"), nargs=4, type=int,
         help="pixels of each frame that the model is to see",
     )  # fmt: skip
+    parser.add_argument(
+        "--dynamic-crop", action="store_true",
+        help="look only at what lies around the animals of the last frame, and at all of it where "
+        "one was missing: faster, one frame after the other",
+    )  # fmt: skip
+    parser.add_argument(
+        "--crop-margin", metavar="PX", type=float,
+        help="of --dynamic-crop: pixels around the keypoints, more than an animal moves; 50",
+    )  # fmt: skip
+    parser.add_argument(
+        "--crop-threshold", metavar="P", type=float,
+        help="of --dynamic-crop: likelihood that some keypoint of an animal has, which is missing "
+        "otherwise; 0.5",
+    )  # fmt: skip
+    parser.add_argument(
+        "--start", metavar="WHEN",
+        help="the first frame, by number from 0, or by time: 90s, 1:30, 0:01:30.5. Rows of the "
+        "results stay those of the whole video, empty before it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stop", metavar="WHEN", help="the frame, or the time, before which to stop"
+    )
     parser.add_argument("--scorer", metavar="NAME", help="name of the model in the results")
     parser.add_argument("--reader", metavar="NAME", help="what reads videos; chosen by default")
     parser.add_argument(
@@ -58,6 +81,9 @@ def run(args: argparse.Namespace) -> int:
         tracker=args.tracker,
         animals=args.animals,
         crop=args.crop and tuple(args.crop),
+        dynamic_crop=_dynamic_crop(args),
+        start=args.start,
+        stop=args.stop,
         scorer=args.scorer,
         reader=args.reader,
         overwrite=args.overwrite,
@@ -87,6 +113,27 @@ def run(args: argparse.Namespace) -> int:
         for result in failed:
             print(f"  {result.video}: {result.error}")
     return 1 if failed else 0
+
+
+def _dynamic_crop(args: argparse.Namespace) -> Any:
+    """Return the settings of the dynamic crop; None: there is none.
+
+    Raises:
+        DataError: one of them is out of range, or asked for without it.
+    """
+    from dlcreg.errors import DataError
+    from dlcreg.inference import DynamicCrop
+
+    given = {"margin": args.crop_margin, "threshold": args.crop_threshold}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not args.dynamic_crop:
+        if given:
+            raise DataError(f"--crop-{next(iter(given))} is for --dynamic-crop: give that, too")
+        return None
+    try:
+        return DynamicCrop(**given)
+    except ValueError as error:
+        raise DataError(f"--crop-{error}") from error
 
 
 def _by_error(unreadable: list[tuple[int, str]]) -> list[tuple[str, str]]:

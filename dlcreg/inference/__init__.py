@@ -5,7 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOME = {"Predictor": "predictor", "Trained": "checkpoint", "load_trained": "checkpoint"}
+_HOME = {
+    "DynamicCrop": "dynamic_crop",
+    "Predictor": "predictor",
+    "Trained": "checkpoint",
+    "load_trained": "checkpoint",
+}
 
 __all__ = sorted(_HOME)
 

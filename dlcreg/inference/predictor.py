@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from dlcreg.data.proposals import ImageProposals, Proposals
-from dlcreg.errors import DlcregError
 from dlcreg.inference.batch_size import BatchSize, Size
 from dlcreg.inference.checkpoint import Trained, load_trained
+from dlcreg.inference.dynamic_crop import CropFollower, DynamicCrop, check_dynamic_crop
 from dlcreg.inference.engine import Engine, Job
 from dlcreg.inference.exported.loaded import is_exported
-from dlcreg.inference.following import followed, tracks_of
+from dlcreg.inference.following import Conditioned, ConditionedFollower
 from dlcreg.inference.proposing import Ask, check_proposals, proposer_of
+from dlcreg.inference.reading import OnError, readable
 from dlcreg.inference.samples import Samples
-from dlcreg.inference.sources import Frame, frames_of, is_one
-from dlcreg.inference.threads import mapped_ahead, read_ahead
+from dlcreg.inference.sources import Frame, is_one
+from dlcreg.inference.threads import read_ahead
 from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.solvers.devices import Precision, choose_device
 from dlcreg.solvers.prediction import joined, nobody, predict_batch
 from dlcreg.solvers.proposed import of_proposals, oks_nms
 from dlcreg.structures import Batch, DatasetInfo, Meta, Poses, Sample
-
-logger = logging.getLogger("dlcreg")
-
-OnError = Literal["raise", "nan"] | Callable[[Meta, DlcregError], object]
-"""What happens with an image that cannot be read: an error, or no animal and a warning; a function
-is told of it in place of the warning."""
 
 _AHEAD = 16  # images read and prepared while the model is busy
 
@@ -66,13 +59,15 @@ class Predictor:
         refinements: how often a model with a condition is given the poses that it found as its next
             condition; None: as in evaluation.
         compile: compile the model (`torch.compile`): minutes at first, faster then.
+        dynamic_crop: images are frames of a video, in the order of time, and the model looks at
+            what lies around the animals of the last one.
         options: values that replace those of the config, ``key.path=value`` or a mapping.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or carries no config.
         ConfigError: mistakes in the options, or a device that is not there.
         DataError: the model needs proposals and there are none, or the other way round; or these
-            are not what it needs.
+            are not what it needs; or it cannot look at crops.
         PluginError: packages that the checkpoint was made with are not installed.
         ValueError: a batch size below 1.
     """
@@ -88,15 +83,18 @@ class Predictor:
         flip_test: bool | None = None,
         refinements: int | None = None,
         compile: bool = False,
+        dynamic_crop: DynamicCrop | None = None,
         options: Sequence[str] | Mapping[str, Any] = (),
     ) -> None:
         self.trained: Trained = load_trained(checkpoint, options)
+        self.samples, self.dynamic_crop = Samples(self.trained), dynamic_crop
+        if dynamic_crop is not None:
+            check_dynamic_crop(self.trained, self.samples)
         config = self.trained.config
         self.device = choose_device(device or config.get("solver.device"))
         self.model = self.trained.model.to(self.device)
         if compile:
             self.model.compile()
-        self.samples = Samples(self.trained)
         measured = self.trained.evaluation
         self._predict: Callable[[Batch], Poses] = partial(
             predict_batch,
@@ -174,33 +172,16 @@ class Predictor:
         Raises:
             DataError: an image that is none, a folder without images, a transform that failed.
         """
-        frames = self._read(images, on_error)  # now, for what is wrong with the arguments
+        frames = readable(images, on_error)  # now, for what is wrong with the arguments
         return ((frame.meta, poses) for frame, poses in self.on_frames(frames))
-
-    def _read(self, images: Any, on_error: OnError) -> Iterator[Frame]:
-        """Return the frames of images, read by threads."""
-        if on_error not in ("raise", "nan") and not callable(on_error):
-            raise ValueError(f"on_error must be 'raise', 'nan' or a function, not {on_error!r}")
-        frames, workers = frames_of(images), min(4, os.cpu_count() or 1)
-
-        def readable() -> Iterator[Frame]:
-            for frame in mapped_ahead(Frame.read, frames, workers, 2 * workers):
-                if frame.error is not None:
-                    _tell(frame, on_error)
-                yield frame
-
-        return readable()
 
     def track(
         self,
         images: Any,
         max_animals: int | None = None,
         *,
-        every: int = 10,
-        new: float = 0.25,
-        lost: float = 0.01,
-        same: float = 0.9,
         on_error: OnError = "raise",
+        **settings: Any,
     ) -> Iterator[tuple[Meta, Poses]]:
         """Follow animals from image to image with a model that looks at a condition.
 
@@ -211,12 +192,8 @@ class Predictor:
             images: see `stream`; in the order of time.
             max_animals: how many there are at most; None: as many as the model that proposes
                 poses finds in an image at most.
-            every: while an animal is missing, it is looked for in the first image without it, and
-                then in every so manieth.
-            new: see `Tracks`.
-            lost: likewise.
-            same: likewise.
             on_error: see `stream`; the animals are followed beyond an image that cannot be read.
+            **settings: ``every``, ``new``, ``lost``, ``same``: see `Conditioned`.
 
         Yields:
             the `Meta`, and poses with B = 1 and a row for each animal, the same in all images;
@@ -226,10 +203,9 @@ class Predictor:
             DataError: the model looks at no condition, or see `stream`.
             ValueError: a number out of range, or nobody knows how many animals there are.
         """
-        settings = {"new": new, "lost": lost, "same": same}
-        tracks = tracks_of(self, max_animals, **settings)
-        frames = read_ahead(self._read(images, on_error), _AHEAD)
-        return followed(self, frames, tracks, every)
+        follower = ConditionedFollower(self, Conditioned(max_animals, **settings))
+        frames = read_ahead(readable(images, on_error), _AHEAD)
+        return ((frame.meta, poses) for frame, poses in follower.on_frames(frames))
 
     def proposed(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, ImageProposals]]:
         """Yield frames that were read in order, each with what was proposed for it."""
@@ -243,6 +219,9 @@ class Predictor:
             frames: drawn from in another thread; one that could not be read has poses of NaN that
                 are not valid.
         """
+        if self.dynamic_crop is not None:
+            follower = CropFollower(self, self.dynamic_crop)
+            return follower.on_frames(read_ahead(frames, _AHEAD))
         if self._proposed is None:
             jobs = read_ahead(map(self.samples.whole, frames), _AHEAD)
         else:
@@ -282,13 +261,3 @@ class Predictor:
         if self._proposed is None or nms is None:
             return poses
         return oks_nms(poses, self.info.sigmas, nms)
-
-
-def _tell(frame: Frame, on_error: OnError) -> None:
-    assert frame.error is not None
-    if on_error == "raise":
-        raise frame.error
-    if callable(on_error):
-        on_error(frame.meta, frame.error)
-    else:
-        logger.warning("image %d is left out: %s", frame.meta.index, frame.error)

@@ -17,7 +17,8 @@ from dlcreg.analysis.journal import Journal
 from dlcreg.analysis.reading import read_recording
 from dlcreg.analysis.writers.csv import CSVWriter
 from dlcreg.apis import train
-from dlcreg.apis.analyze import Rank, analyze
+from dlcreg.apis.analyze import analyze
+from dlcreg.apis.ranks import Rank
 from dlcreg.cli import main
 from dlcreg.data.video import open_video
 from dlcreg.errors import DataError, DlcregError
