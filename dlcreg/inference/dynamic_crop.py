@@ -38,7 +38,8 @@ class DynamicCrop:
 
     The crop is the extent of all keypoints of the last frame and a margin, up to the next multiples
     of 32 pixels. A frame is seen whole where nothing is known yet, and after one in which an animal
-    was missing. This is what DeepLabCut calls dynamic cropping (Mathis et al., 2018).
+    was missing, or which could not be read. DeepLabCut calls this dynamic cropping (Mathis et al.,
+    2018).
 
     Args:
         threshold: likelihood that at least one keypoint of an animal has; otherwise it is missing.
@@ -99,14 +100,15 @@ class CropFollower:
     def on_frames(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Poses]]:
         """Yield frames that were read, in the order of time, each with its poses.
 
-        One that could not be read leaves the crop where it is.
+        The one after one that could not be read is seen whole.
         """
         samples, count = self.predictor.samples, self.predictor.info.num_individuals
         for frame in frames:
             job = _cropped(samples, frame, self.window)
             ((_, poses),) = self.predictor.run(iter([job]))
-            if frame.image is not None:
-                self.window = self.settings.window(poses, frame.image.shape[:2], count)
+            is_read = frame.image is not None
+            size = frame.meta.size
+            self.window = self.settings.window(poses, size, count) if is_read else None
             yield frame, poses
 
     def state(self) -> dict[str, np.ndarray]:

@@ -11,6 +11,8 @@ from dlcreg.apis import video_poses
 from dlcreg.cli import main
 from dlcreg.data.video.pyav import PyAVReader
 
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))  # for the models of the tests
+
 
 def stop_at(count: int, told: Path) -> None:
     """Let the process stand still when it has read some frames, and say so by a file."""

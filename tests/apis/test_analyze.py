@@ -91,6 +91,27 @@ def test_a_crop_is_all_that_the_model_sees(checkpoint, video, tmp_path):
     assert "reaches beyond the 64 x 48 pixels" in result.error
 
 
+def test_a_part_of_a_video_keeps_the_numbers_of_its_frames(checkpoint, video, tmp_path):
+    damage(video, 9)
+    options = {"device": "cpu", "batch_size": 4}
+    (whole,) = analyze(checkpoint, video, tmp_path / "whole", **options)
+    (part,) = analyze(checkpoint, video, tmp_path / "part", start="0.12s", stop=18, **options)
+    assert (part.status, part.frames) == ("done", 15)
+    assert part.unreadable == [one for one in whole.unreadable if 3 <= one[0] < 18]
+    expected, found = (read_recording(result.files[0]) for result in (whole, part))
+    assert len(found) == 18
+    np.testing.assert_allclose(found.keypoints[3:], expected.keypoints[3:18], atol=1e-3)
+    assert np.isnan(found.keypoints[:3]).all()
+    assert not found.readable[:3].any()
+    assert found.times == pytest.approx(expected.times[:18])
+    assert found.provenance["frames"] == [3, 18]
+    (late,) = analyze(checkpoint, video, tmp_path / "late", start=26, **options)
+    assert "has no frame 26: it is shorter" in late.error
+    (late,) = analyze(checkpoint, video, tmp_path / "late", start="1s", stop=20, **options)
+    assert r"from 1s (frame 25) to 20 (frame 20) there are no frames" in late.error
+    assert contents(tmp_path / "late") == {}
+
+
 def started(processes, tmp_path, count, told, *argv, **env):
     """Start an analysis that stands still after some frames; return it once it does."""
     told.unlink(missing_ok=True)

@@ -5,41 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from dots import crossing, drawn, saved
 
 from dlcreg import Predictor
 from dlcreg.errors import DataError
 from dlcreg.inference.tracking import Tracks, as_proposals
-from dlcreg.solvers import checkpoint
 from dlcreg.structures import DatasetInfo
-
-SIZE = (100, 160)
-
-
-def drawn(animals):
-    """Return a picture of animals given by heads (x, y) and their tails, as red and green dots."""
-    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-    image = np.zeros((*SIZE, 3), np.float32)
-    for head, tail in animals:
-        for channel, (px, py) in enumerate((head, tail)):
-            spot = 255 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8)
-            image[..., channel] = np.maximum(image[..., channel], spot)
-    return image.astype(np.uint8)
-
-
-def crossing(frame):
-    """Return two animals that pass each other, 20 pixels apart, in 40 frames."""
-    right, left = 20 + 3 * frame, 140 - 3 * frame
-    return [((right, 40), (right - 12, 28)), ((left, 60), (left + 12, 72))]
 
 
 @pytest.fixture(scope="module")
 def follower(tmp_path_factory):
-    path = tmp_path_factory.mktemp("follower") / "model.pth"
-    crop = {"type": "CropInstance", "size": [96, 96]}
-    part = {"type": "PoseDataset", "project": "nowhere", "view": "instance", "transform": [crop]}
-    config = {"model": {"type": "followers:NearestDots"}, "data": {"train": part, "test": part}}
-    info = {"keypoint_names": ["head", "tail"], "individuals": ["one", "two"]}
-    return checkpoint.save(path, {"model": {}, "config": config, "info": info})
+    return saved(tmp_path_factory.mktemp("follower") / "model.pth", "NearestDots", "instance")
 
 
 class Finder:
