@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,8 @@ class Recording:
         times: float64 ``(F,)``, seconds from the beginning of the video; None: not known.
         video: the video, where it is known.
         scorer: name of what found the poses, as DeepLabCut's files have it.
-        provenance: checkpoint, config and plug-ins that made it, in plain containers.
+        provenance: checkpoint, config and plug-ins that made it, in plain containers; ``frames``
+            are those of the video that were asked for, where that was not all of them.
     """
 
     keypoints: np.ndarray
@@ -79,6 +80,20 @@ class Recording:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    @property
+    def asked(self) -> tuple[int, int]:
+        """The numbers of the first frame that was asked for, and of the one after the last."""
+        first, stop = self.provenance.get("frames") or (0, len(self))
+        return int(first), int(stop)
+
+    def part(self, start: int, stop: int) -> Recording:
+        """Return the frames from number `start` to the one before `stop`, as a recording."""
+        values: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                values[name] = value[start:stop]
+        return Recording(**values)
 
     @property
     def valid(self) -> np.ndarray:

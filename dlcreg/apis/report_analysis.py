@@ -42,13 +42,16 @@ def analysis_sections(
     """
     recording = read_recording(result)
     path = Path(video) if video is not None else video_of(result, recording)
-    first, shown = _frames(path, recording, pcutoff, worst)
+    begin, shown = _frames(path, recording, pcutoff, worst)
     tracks = tracks_of(recording)
-    lost = 0 if recording.readable is None else int((~recording.readable).sum())
-    lead = f"{result.name}: {len(recording)} frames, scorer {recording.scorer}"
+    first, stop = recording.asked
+    lost = 0 if recording.readable is None else int((~recording.readable[first:stop]).sum())
+    lead = f"{result.name}: {stop - first} frames"
+    lead += f" from number {first} on" if first else ""
+    lead += f", scorer {recording.scorer}"
     lead += f", {lost} frames could not be read" if lost else ""
-    sections = [_keypoints(tracks, pcutoff)]
-    sections += [_figures(track, recording, pcutoff, first) for track in tracks]
+    sections = [_keypoints(tracks_of(recording.part(first, stop)), pcutoff)]
+    sections += [_figures(track, recording, pcutoff, begin) for track in tracks]
     if shown:
         text = "Frames with the lowest mean likelihood, each at least a second from the others."
         sections.append(Section("Least likely frames", text, pictures=shown))
@@ -115,14 +118,19 @@ def _frames(
 
 
 def _least_likely(recording: Recording, count: int, fps: float) -> dict[int, float]:
-    """Return the frames with the lowest mean likelihood, and that, by their number."""
+    """Return the frames with the lowest mean likelihood, and that, by their number.
+
+    Of those that could not be read, or were not asked for, there is nothing to see.
+    """
     if not recording.scores.size:
         return {}
     means = recording.scores.mean(axis=(1, 2))
+    if recording.readable is not None:
+        means = np.where(recording.readable, means, np.inf)
     apart = max(1, round(fps)) if np.isfinite(fps) else 25
     chosen: dict[int, float] = {}
     for frame in np.argsort(means, kind="stable").tolist():
-        if len(chosen) == count:
+        if len(chosen) == count or not np.isfinite(means[frame]):
             break
         if all(abs(frame - other) >= apart for other in chosen):
             chosen[frame] = float(means[frame])

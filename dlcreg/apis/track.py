@@ -57,7 +57,8 @@ def track_result(
         identities: look at what the model says of who is who.
         costs: of stitching.
         interpolate: frames of the longest gap that is filled.
-        reference: file of true tracks, to score what was found.
+        reference: file of true tracks, to score what was found; of a video that was analysed in
+            part that part counts.
         similarity: see `score_tracks`.
         distance: likewise.
         formats: names of writers, see `build_writer`.
@@ -84,10 +85,12 @@ def track_result(
     elif truth is None:
         raise DlcregError(f"{result} is tracked already: give the file that it was made of")
     if truth is not None:
+        first, stop = recording.asked
+        tracks = made.recording.part(first, stop)
+        if "frames" in recording.provenance:  # of a video that was analysed in part
+            truth = truth.part(first, stop)
         try:
-            made.scores = score_tracks(
-                made.recording, truth, similarity=similarity, distance=distance
-            )
+            made.scores = score_tracks(tracks, truth, similarity=similarity, distance=distance)
         except ValueError as error:
             raise DlcregError(str(error)) from error
     if made.recording is not recording:

@@ -68,6 +68,20 @@ def test_tracks_are_scored_and_so_are_those_that_are_there(result, truth, capsys
     assert capsys.readouterr().out.splitlines() == ["12 frames: anna in 12, bob in 12", scores]
 
 
+def test_of_a_video_that_was_analysed_in_part_that_part_is_scored(result, truth, capsys):
+    whole, part = read_recording(result), result.with_name("partDLC_X.h5")
+    keypoints, readable = whole.keypoints[:9].copy(), np.arange(9) >= 4
+    keypoints[~readable] = np.nan
+    some = replace(whole.part(0, 9), keypoints=keypoints, readable=readable)
+    build_writer("h5").write(replace(some, provenance={"frames": [4, 9]}), part)
+    assert read_recording(part).asked == (4, 9)
+    assert main(["track", str(part), "--reference", str(truth), "--format", "h5"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "9 frames: anna in 5, bob in 5"
+    assert "IDF1 1.0000" in said[1]
+    assert "0 missed, 0 false" in said[1]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
