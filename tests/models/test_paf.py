@@ -262,6 +262,20 @@ def test_a_graph_without_the_twin_of_an_edge_cannot_be_mirrored():
         codec.flip(outputs, torch.tensor([0, 2, 1, 3]))
 
 
+@pytest.mark.parametrize("overlap", ["nearest", "last"])
+def test_limbs_of_a_batch_are_those_of_its_images(overlap):
+    """A large batch is drawn in several runs, an image in one."""
+    points = 100 * torch.rand(6, 5, 12, 2, generator=torch.Generator().manual_seed(0))
+    known = torch.ones(points.shape[:3], dtype=torch.bool)
+    edges = torch.combinations(torch.arange(12))
+    at_once = limb_fields(points, known, edges, (100, 100), 5.0, overlap)
+    singly = [
+        limb_fields(p[None], k[None], edges, (100, 100), 5.0, overlap)
+        for p, k in zip(points, known)
+    ]
+    assert torch.equal(at_once, torch.cat(singly))
+
+
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_limbs_and_discs_are_drawn_as_a_plain_loop_draws_them(data):
