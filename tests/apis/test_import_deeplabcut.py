@@ -100,9 +100,11 @@ def test_outputs_are_deeplabcut_s(golden, tmp_path, name):
     model = load_trained(done.checkpoint).model
     with torch.inference_mode():
         outputs = model(torch.tensor(file.inputs["0"]), mode="tensor")
-    for ours, theirs in zip(outputs.values(), file.outputs.values(), strict=True):
-        by_shape = [t for t in file.outputs.values() if t.shape == tuple(ours.shape)]
-        assert min(np.abs(ours.numpy() - t).max() for t in by_shape) < 1e-4, theirs.shape
+    assert {f"bodypart/{name}" for name in outputs} == set(file.outputs)
+    for name, ours in outputs.items():
+        theirs = file.outputs[f"bodypart/{name}"]
+        assert tuple(ours.shape) == theirs.shape
+        assert np.abs(ours.numpy() - theirs).max() < 1e-4, name
 
 
 def test_who_is_who_and_unique_body_parts_come_along(tmp_path):
