@@ -19,6 +19,7 @@ from dlcreg.schema.shapes import (
     DeferredPart,
     Either,
     Fixed,
+    ForeignPart,
     Keyed,
     Listed,
     Mapped,
@@ -141,6 +142,8 @@ class _Writer:
         if isinstance(shape, DeferredPart):
             part = self.part(shape.registry, mark=complete(shape.mark))
             return {"anyOf": [part, self._list({"items": part})]}
+        if isinstance(shape, ForeignPart):
+            return self._foreign(shape)
         if isinstance(shape, Object):
             fits = shape.fits({})
             name = f"{shape.cls.__module__}.{shape.cls.__qualname__}"
@@ -197,6 +200,13 @@ class _Writer:
         if default is None and not self.partial:
             schema["required"] = ["type"]
         return schema
+
+    def _foreign(self, shape: ForeignPart) -> Schema:
+        name = f"foreign.{shape.mark.find.__module__}"
+        inside = {"$ref": f"#/$defs/{'partial.' if self.partial else ''}{name}"}
+        properties = {"type": {"type": "string"}, shape.mark.inside: inside}
+        one = self._object(properties, ["type"], is_open=True)
+        return self._defined(name, lambda: {"anyOf": [one, self._list({"items": inside})]})
 
     def _object(
         self,

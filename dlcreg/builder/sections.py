@@ -13,7 +13,8 @@ from dlcreg.config import ConfigTree
 from dlcreg.errors import ConfigError, Problem
 from dlcreg.registry import REGISTRIES, Registry
 from dlcreg.schema.annotations import shape_of
-from dlcreg.schema.check import Checker, shown
+from dlcreg.schema.check import Checker
+from dlcreg.schema.words import shown
 
 MODEL_TYPE = "PoseModel"
 """The model of a config that names none."""

@@ -2,7 +2,8 @@
 
 from dlcreg.schema.annotations import shape_of
 from dlcreg.schema.check import WIRED, Checker
-from dlcreg.schema.shapes import Deferred, Shape
+from dlcreg.schema.marks import Deferred, Foreign
+from dlcreg.schema.shapes import Shape
 from dlcreg.schema.signature import REQUIRED, Parameter, Signature, signature_of
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "WIRED",
     "Checker",
     "Deferred",
+    "Foreign",
     "Parameter",
     "Shape",
     "Signature",

@@ -11,12 +11,13 @@ import typing
 from typing import Annotated, Any, Literal
 
 from dlcreg.registry import REGISTRIES
+from dlcreg.schema.marks import Deferred, Foreign
 from dlcreg.schema.shapes import (
     Choice,
-    Deferred,
     DeferredPart,
     Either,
     Fixed,
+    ForeignPart,
     Keyed,
     Listed,
     Mapped,
@@ -64,8 +65,12 @@ def shape_of(annotation: Any) -> Shape:
 def _shape(annotation: Any) -> Shape:
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        marks = [mark for mark in args[1:] if isinstance(mark, Deferred)]
-        return DeferredPart(marks[0]) if marks else shape_of(args[0])
+        for mark in args[1:]:
+            if isinstance(mark, Deferred):
+                return DeferredPart(mark)
+            if isinstance(mark, Foreign):
+                return ForeignPart(mark)
+        return shape_of(args[0])
     if annotation in _SCALARS:
         return _SCALARS[annotation]
     if origin is Literal:

@@ -11,18 +11,10 @@ from dlcreg import plugins
 from dlcreg.errors import DlcregError, Location, Problem, UnknownPartError
 from dlcreg.registry import Registry
 from dlcreg.schema.annotations import shape_of
-from dlcreg.schema.shapes import (
-    Choice,
-    Deferred,
-    DeferredPart,
-    Either,
-    Keyed,
-    Object,
-    PartOf,
-    Shape,
-    a,
-)
+from dlcreg.schema.marks import Deferred
+from dlcreg.schema.shapes import DeferredPart, Either, ForeignPart, Keyed, Object, PartOf, Shape
 from dlcreg.schema.signature import REQUIRED, Parameter, Signature, signature_of
+from dlcreg.schema.words import shown, suggested, wrong_value
 
 WIRED = (
     "in_channels",
@@ -145,6 +137,8 @@ class Checker:
                 self.part(shape.registry, value, path, default_type=shape.cls)
         elif isinstance(shape, DeferredPart):
             self._deferred(value, shape, path)
+        elif isinstance(shape, ForeignPart):
+            self._foreign(value, shape, path)
         elif isinstance(shape, Object):
             if isinstance(value, Mapping):
                 self.parameters(shape.cls, value, path)
@@ -170,11 +164,30 @@ class Checker:
             mark = complete(shape.mark)
             self.part(shape.registry, value, path, provided=mark.provided, extra=mark.extra)
 
+    def _foreign(self, value: Any, shape: ForeignPart, path: str) -> None:
+        if isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                self.value(item, shape, join(path, str(index)))
+        elif isinstance(value, Mapping):
+            kind, here = value.get("type"), join(path, "type")
+            if "type" not in value:
+                self.add(path, f"no type: write the name of {shape.mark.words}, type='...'.")
+            elif not isinstance(kind, str):
+                self.add(here, f"must be the name of {shape.mark.words}, not {shown(kind)}.")
+            else:
+                try:
+                    shape.mark.find(kind)
+                except DlcregError as error:
+                    self.add(here, str(error))
+            if shape.mark.inside in value:
+                inside = shape.mark.inside
+                self.value(value[inside], shape, join(path, inside))
+
     def _keyed(self, value: Mapping[str, Any], shape: Keyed, path: str) -> None:
         known = [name for name, _ in shape.keys]
         for key in value:
             if key not in known:
-                self.add(join(path, str(key)), f"unknown key {key!r}.{_suggest(str(key), known)}")
+                self.add(join(path, str(key)), f"unknown key {key!r}.{suggested(str(key), known)}")
         for key in known:
             if key in shape.required and key not in value:
                 self.add(path, f"{key!r} is missing. Add {key}=...")
@@ -230,44 +243,6 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def wrong_value(value: Any, shape: Shape) -> str:
-    """Say what was wanted and what was found."""
-    if isinstance(shape, PartOf) and isinstance(value, str):
-        return f"{a(shape.registry.kind)} is written dict(type={value!r}), not {value!r} alone."
-    if isinstance(shape, DeferredPart) and isinstance(value, str):
-        return f"{a(shape.registry.kind)} is written dict(type={value!r}), not {value!r} alone."
-    choices = shape.members if isinstance(shape, Either) else (shape,)
-    names = [v for c in choices if isinstance(c, Choice) for v in c.values if isinstance(v, str)]
-    hint = _suggest(value, names, otherwise=False) if isinstance(value, str) else ""
-    return f"must be {shape.words}, not {shown(value)}.{hint}"
-
-
-def shown(value: Any) -> str:
-    """Return a value in a few words."""
-    if isinstance(value, str):
-        return f"the string {_short(repr(value))}"
-    if isinstance(value, Mapping):
-        return f"a dict with the keys {', '.join(map(str, value))}" if value else "an empty dict"
-    if isinstance(value, (list, tuple)):
-        return _short(repr(list(value)))
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if value is None or isinstance(value, (bool, int, float)):
-        return repr(value)
-    return a(type(value).__name__)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
-
-
-def _suggest(key: str, known: list[str], otherwise: bool = True) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    if close:
-        return f" Did you mean {close[0]!r}?"
-    return f" Known: {', '.join(known)}." if otherwise and known else ""
-
-
 def _parameters_of(cls: type, name: str, cfg: Mapping[str, Any]) -> Iterable[str]:
     """Return what the part that a child config names can be given."""
     parameter = signature_of(cls).parameters.get(name)
@@ -294,4 +269,4 @@ def _missing(cls: type, parameter: Parameter, cfg: Mapping[str, Any], signature:
     return f"{cls.__name__} needs {name!r}{what}. Add {name}={value}"
 
 
-__all__ = ["EXTRA", "PROVIDED", "REQUIRED", "WIRED", "Checker", "complete", "join", "shown"]
+__all__ = ["EXTRA", "PROVIDED", "REQUIRED", "WIRED", "Checker", "complete", "join"]

@@ -9,27 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcreg.registry import REGISTRIES, Registry
+from dlcreg.schema.marks import Deferred, Foreign
 
 Child = tuple[str, Any, "Shape"]
 """Key, value and shape of a value inside a value."""
-
-
-@dataclass(frozen=True)
-class Deferred:
-    """Marks a nested config that the component checks nothing of but builds itself.
-
-    ``Annotated[Any, Deferred("transforms")]`` takes one config or a list of configs of that
-    registry; they are checked with the whole config and handed over as they are written.
-
-    Args:
-        registry: plural name of the registry.
-        provided: parameters that the component gives when it builds them.
-        extra: keys that the component itself takes out of such a config.
-    """
-
-    registry: str
-    provided: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
 
 
 class Shape:
@@ -217,6 +200,22 @@ class DeferredPart(Shape):
     def words(self) -> str:  # type: ignore[override]
         """The kind."""
         return f"{a(self.registry.kind)} or a list of them"
+
+    def fits(self, value: Any) -> bool:
+        """Whether it is a config, a list, or some object; but no string or number."""
+        return not isinstance(value, (str, bool, int, float, type(None)))
+
+
+@dataclass(frozen=True)
+class ForeignPart(Shape):
+    """Configs of the classes of another library."""
+
+    mark: Foreign
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        """What is wanted."""
+        return f"{self.mark.words}, such as dict(type='...')"
 
     def fits(self, value: Any) -> bool:
         """Whether it is a config, a list, or some object; but no string or number."""

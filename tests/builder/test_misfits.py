@@ -52,7 +52,10 @@ def test_what_a_codec_can_do_is_no_problem(told):
     assert told("SimCC", scales=[1]) == []
 
 
-@pytest.mark.parametrize(("test_size", "count"), [((64, 48), 0), ((64, 96), 1)])
+# images are padded to multiples of the stride: 48 x 64 and 64 x 48 to 64 x 64 both, all of it seen
+@pytest.mark.parametrize(
+    ("test_size", "count"), [((64, 48), 0), ((48, 64), 0), ((64, 96), 1), ((96, 64), 1)]
+)
 @pytest.mark.parametrize("codec", ["SimCC", "GaussianHeatmap"])
 def test_images_of_a_size_that_a_head_is_not_made_for_are_told(
     tmp_path, demo_project, test_size, count, codec

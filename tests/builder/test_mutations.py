@@ -215,10 +215,6 @@ def test_with_real_data(folder, data):
 
 
 def _is_free(path: tuple[Any, ...], config: Any) -> bool:
-    """Whether a key may be any: the name of a head, or what is within the `type` of a transform.
-
-    A transform of another library whose type is no name is met when it is built.
-    """
-    names_head = len(path) == 3 and path[:2] == ("model", "head")
-    names_head = names_head and "type" not in config["model"]["head"]
-    return names_head or ("transform" in path and "type" in path[:-1])
+    """Whether a key may be any: the name of a head."""
+    is_head = len(path) == 3 and path[:2] == ("model", "head")
+    return is_head and "type" not in config["model"]["head"]

@@ -237,7 +237,7 @@ def test_transforms_are_built_of_dicts():
         ({"type": "GausNoise"}, "albumentations has no transform 'GausNoise'. Did you mean 'G"),
         ({"type": "Affine", "scal": 2}, "'scal' are not valid for transform Affine"),
         ({"type": "Blur", "blur_limit": "x"}, "albumentations Blur: "),
-        ({"p": 1}, "a transform needs its type, such as type='GaussNoise'"),
+        ({"p": 1}, "no type: write the name of a transform of albumentations, type='...'."),
         (
             {"type": "CropNonEmptyMaskIfExists", "height": 32, "width": 32, "p": 0.2},
             "albumentations CropNonEmptyMaskIfExists needs 'mask', and dlcreg gives it image and "

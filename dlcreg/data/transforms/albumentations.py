@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import functools
 import os
 import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from dlcreg.data.transforms.arguments import pairs_of
 from dlcreg.data.transforms.foreign import move_along
 from dlcreg.errors import DataError
 from dlcreg.registry import TRANSFORMS
+from dlcreg.schema import Foreign
 from dlcreg.structures import Sample
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import would ask the network
@@ -50,6 +52,15 @@ _CUTS_AND_RESIZES = {
 _MIRRORS = {"D4", "HorizontalFlip", "SquareSymmetry", "Transpose", "VerticalFlip"}
 
 
+def _class(name: str) -> type:
+    cls = getattr(A, name, None)
+    if not isinstance(cls, type) or not issubclass(cls, (A.BasicTransform, A.BaseCompose)):
+        close = difflib.get_close_matches(name, dir(A), n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise DataError(f"albumentations has no transform {name!r}.{hint}")
+    return cls
+
+
 @TRANSFORMS.register_module()
 class Albumentations(Transform):
     """Any transforms of albumentations that move keypoints with the image, or leave them alone.
@@ -77,7 +88,9 @@ class Albumentations(Transform):
 
     def __init__(
         self,
-        transform: dict | list | Callable,
+        transform: Annotated[
+            dict | list | Callable, Foreign(_class, "a transform of albumentations")
+        ],
         flip_pairs: Sequence[tuple[int, int]] | None = None,
         num_keypoints: int | None = None,
     ) -> None:
@@ -121,10 +134,8 @@ def _built(spec: Any) -> Any:
             f"its type; not {type(spec).__name__}"
         )
     options = dict(spec)
-    name = options.pop("type", None)
-    cls = getattr(A, str(name), None)
-    if not isinstance(cls, type) or not issubclass(cls, (A.BasicTransform, A.BaseCompose)):
-        raise DataError(_unknown(name))
+    name = str(options.pop("type", ""))
+    cls = _class(name)
     if issubclass(cls, A.BaseCompose) and "transforms" in options:
         options["transforms"] = [_built(item) for item in options["transforms"]]
     with warnings.catch_warnings():
@@ -133,16 +144,6 @@ def _built(spec: Any) -> Any:
             return cls(**options)
         except (ValueError, TypeError, UserWarning) as error:
             raise DataError(f"albumentations {name}: {_one_line(error)}") from error
-
-
-def _unknown(name: Any) -> str:
-    import difflib
-
-    if not name:
-        return "albumentations: a transform needs its type, such as type='GaussNoise'"
-    close = difflib.get_close_matches(str(name), dir(A), n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"albumentations has no transform {name!r}.{hint}"
 
 
 def _one_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import copy
 import difflib
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from dlcreg.data.transforms.foreign import move_along
 from dlcreg.data.transforms.seeding import seeded_globals
 from dlcreg.errors import DataError
 from dlcreg.registry import TRANSFORMS
+from dlcreg.schema import Foreign
 from dlcreg.structures import Sample
 
 _KeyPoints = getattr(tv_tensors, "KeyPoints", None)  # since torchvision 0.23
@@ -39,6 +40,15 @@ _HALF_A_PIXEL = {
 
 
 _MIRRORS = {"RandomHorizontalFlip", "RandomVerticalFlip"}
+
+
+def _class(name: str) -> type:
+    cls = getattr(v2, name, None)
+    if not isinstance(cls, type) or not issubclass(cls, v2.Transform):
+        close = difflib.get_close_matches(name, dir(v2), n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise DataError(f"torchvision.transforms.v2 has no transform {name!r}.{hint}")
+    return cls
 
 
 @TRANSFORMS.register_module()
@@ -64,7 +74,7 @@ class Torchvision(Transform):
 
     def __init__(
         self,
-        transform: dict | list | Callable,
+        transform: Annotated[dict | list | Callable, Foreign(_class, "a transform of torchvision")],
         flip_pairs: Sequence[tuple[int, int]] | None = None,
         num_keypoints: int | None = None,
     ) -> None:
@@ -110,11 +120,7 @@ def _built(spec: Any) -> Any:
         )
     options = dict(spec)
     name = str(options.pop("type", ""))
-    cls = getattr(v2, name, None)
-    if not isinstance(cls, type) or not issubclass(cls, v2.Transform):
-        close = difflib.get_close_matches(name, dir(v2), n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise DataError(f"torchvision.transforms.v2 has no transform {name!r}.{hint}")
+    cls = _class(name)
     if "transforms" in options:
         options["transforms"] = [_built(item) for item in options["transforms"]]
     try:
