@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from dlcreg.cli.several import each
 
 
 def add_parser(commands: Any) -> None:
@@ -47,25 +48,19 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Filter each result; one that cannot be is told of, and the others are done."""
     from dlcreg.apis.filter import filter_result
-    from dlcreg.errors import DlcregError
 
-    failed = False
-    for result in args.results:
-        try:
-            written = filter_result(
-                result,
-                args.method,
-                args.window,
-                pcutoff=args.pcutoff,
-                max_gap=args.max_gap,
-                ar=args.ar,
-                ma=args.ma,
-                formats=args.format,
-                out=args.out,
-            )
-        except DlcregError as error:
-            print(f"dlcreg filter: {error}", file=sys.stderr)
-            failed = True
-            continue
+    def work(result: str) -> None:
+        written = filter_result(
+            result,
+            args.method,
+            args.window,
+            pcutoff=args.pcutoff,
+            max_gap=args.max_gap,
+            ar=args.ar,
+            ma=args.ma,
+            formats=args.format,
+            out=args.out,
+        )
         print("\n".join(map(str, written)))
-    return 2 if failed else 0
+
+    return each(args, args.results, work)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from dlcreg.cli.several import each
 
 
 def add_parser(commands: Any) -> None:
@@ -52,30 +53,26 @@ def run(args: argparse.Namespace) -> int:
 
     if len(args.videos) > 1 and (args.result or args.out):
         raise DlcregError("--result and --out are for a single video: use --results DIR instead")
-    failed = False
-    for video in args.videos:
-        try:
-            with progress(video) as advance:
-                made = label_video(
-                    video,
-                    args.result,
-                    filtered=args.filtered,
-                    folder=args.results,
-                    out=args.out,
-                    pcutoff=args.pcutoff,
-                    trail=args.trail,
-                    skeleton=args.skeleton,
-                    color_by=args.color_by,
-                    boxes=args.boxes,
-                    dot=args.dot,
-                    workers=args.workers,
-                    progress=advance,
-                )
-        except DlcregError as error:
-            print(f"dlcreg label-video: {error}", file=sys.stderr)
-            failed = True
-            continue
+
+    def work(video: str) -> None:
+        with progress(video) as advance:
+            made = label_video(
+                video,
+                args.result,
+                filtered=args.filtered,
+                folder=args.results,
+                out=args.out,
+                pcutoff=args.pcutoff,
+                trail=args.trail,
+                skeleton=args.skeleton,
+                color_by=args.color_by,
+                boxes=args.boxes,
+                dot=args.dot,
+                workers=args.workers,
+                progress=advance,
+            )
         rate = made.frames / max(made.seconds, 1e-9)
         lost = f", {made.unreadable} unreadable" if made.unreadable else ""
         print(f"{made.path}: {made.frames} frames, {rate:.0f} a second{lost}")
-    return 2 if failed else 0
+
+    return each(args, args.videos, work)

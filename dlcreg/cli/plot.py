@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from dlcreg.cli.several import each
 
 
 def add_parser(commands: Any) -> None:
@@ -40,19 +41,15 @@ def run(args: argparse.Namespace) -> int:
 
     if len(args.results) > 1 and (args.out or args.video):
         raise DlcregError("--out and --video are for a single result")
-    failed = False
-    for result in args.results:
-        try:
-            written = plot_result(
-                result,
-                video=args.video,
-                pcutoff=args.pcutoff,
-                individuals=tuple(args.individual),
-                out=args.out,
-            )
-        except DlcregError as error:
-            print(f"dlcreg plot: {error}", file=sys.stderr)
-            failed = True
-            continue
+
+    def work(result: str) -> None:
+        written = plot_result(
+            result,
+            video=args.video,
+            pcutoff=args.pcutoff,
+            individuals=tuple(args.individual),
+            out=args.out,
+        )
         print("\n".join(map(str, written)))
-    return 2 if failed else 0
+
+    return each(args, args.results, work)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from dlcreg.cli.several import each
 
 
 def add_parser(commands: Any) -> None:
@@ -56,27 +57,20 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Track each result; one that cannot be is told of, and the others are done."""
     from dlcreg.apis.track import track_result
-    from dlcreg.errors import DlcregError
 
-    failed = False
-    for result in args.results:
-        try:
-            tracked = track_result(
-                result,
-                args.tracker,
-                args.animals,
-                identities=args.identities,
-                interpolate=args.interpolate,
-                reference=args.reference,
-                similarity=args.similarity,
-                distance=args.distance,
-                formats=args.format,
-                out=args.out,
-            )
-        except DlcregError as error:
-            print(f"dlcreg track: {error}", file=sys.stderr)
-            failed = True
-            continue
+    def work(result: str) -> None:
+        tracked = track_result(
+            result,
+            args.tracker,
+            args.animals,
+            identities=args.identities,
+            interpolate=args.interpolate,
+            reference=args.reference,
+            similarity=args.similarity,
+            distance=args.distance,
+            formats=args.format,
+            out=args.out,
+        )
         rows = tracked.recording.valid.sum(axis=0).tolist()
         names = tracked.recording.individuals or range(1, len(rows) + 1)
         found = ", ".join(f"{name} in {count}" for name, count in zip(names, rows, strict=True))
@@ -85,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
             print(_told(tracked.scores))
         for path in tracked.files:
             print(path)
-    return 2 if failed else 0
+
+    return each(args, args.results, work)
 
 
 def _told(scores: Any) -> str:
