@@ -16,9 +16,8 @@ from dlcreg.inference.checkpoint import load_trained
 from dlcreg.inference.exported.compare import Deviation, deviation
 from dlcreg.inference.exported.graph import Graph, graph_of
 from dlcreg.inference.exported.loaded import SUFFIXES, is_exported
-from dlcreg.inference.exported.write import write_onnx, write_program
+from dlcreg.inference.exported.write import InexpressibleError, write_onnx, write_program
 from dlcreg.inference.sources import Frame, frames_of, with_files
-from dlcreg.solvers import checkpoint as checkpoints
 from dlcreg.structures import Poses
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -89,21 +88,21 @@ def export(
         size = _size_of(files) if files else (256, 256) if trained.takes_instances else None
     if size is None:
         raise DataError("give the size of the frames, --size HEIGHT WIDTH, or --images")
-    state, half = checkpoints.load(checkpoint), precision == "fp16"
-    graph = graph_of(trained, state, size, half=half)
-    reference = Predictor(checkpoint, proposals, device="cpu", precision="fp32", options=options)
+    half = precision == "fp16"
+    graph = graph_of(trained, size, half=half)
+    reference = Predictor(trained, proposals, device="cpu", precision="fp32") if files else None
     if kind == ".onnx":
-        fed = list(_inputs(reference, files, graph)) if precision == "int8" else []
+        fed = list(_inputs(reference, files, graph)) if reference and precision == "int8" else []
         try:
             write_onnx(graph, path, fed)
-        except DlcregError as error:  # often the decoding alone is what ONNX has no words for
+        except InexpressibleError as error:  # often the decoding alone
             if graph.about["gives"] != "poses" or not hasattr(trained.model, "decode"):
                 raise
-            graph = graph_of(trained, state, size, half=half, outside=str(error))
+            graph = graph_of(trained, size, half=half, outside=str(error))
             write_onnx(graph, path, fed)
     else:
         write_program(graph, path)
-    if not files:
+    if reference is None:
         return Exported(path, graph, None)
     other = Predictor(path, proposals, device="cpu", options=options)
     return Exported(path, graph, deviation(_both(reference, other, files)))

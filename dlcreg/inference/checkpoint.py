@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from dlcreg.structures import DatasetInfo
 
 logger = logging.getLogger("dlcreg")
 
+_MADE = ("provenance", "input_size", "dlcreg", "torch")
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -37,6 +39,7 @@ class Trained:
         source: the checkpoint, for messages.
         scorer: name of what it finds in files of results, where the checkpoint has one of its own,
             such as an imported one; empty if not.
+        made: what the checkpoint says of how it was made: versions, parts, the size of its images.
     """
 
     model: nn.Module
@@ -44,6 +47,7 @@ class Trained:
     info: DatasetInfo
     source: str
     scorer: str = ""
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def part(self) -> str:
@@ -111,7 +115,8 @@ def load_trained(
         PluginError: packages that it was made with are not installed.
     """
     if is_exported(checkpoint):
-        return Trained(*load_exported(checkpoint, options, _untrained), str(checkpoint))
+        exported, tree, info = load_exported(checkpoint, options, _untrained)
+        return Trained(exported, tree, info, str(checkpoint), exported.about.get("scorer", ""))
     state = checkpoints.load(checkpoint)
     if not state.get("config") or not state.get("info"):
         raise CheckpointError(f"{checkpoint} carries no config, or no names of keypoints.")
@@ -120,7 +125,8 @@ def load_trained(
     info = DatasetInfo.from_dict(state["info"])
     model = model_of(state, tree, info, str(checkpoint))
     scorer = str((state.get("meta") or {}).get("scorer", ""))
-    return Trained(model, tree, info, str(checkpoint), scorer)
+    made = {key: state[key] for key in _MADE if key in state}
+    return Trained(model, tree, info, str(checkpoint), scorer, made)
 
 
 def model_of(

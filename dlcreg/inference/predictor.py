@@ -44,7 +44,7 @@ class Predictor:
 
     Args:
         checkpoint: a ``.pth`` file of a training, or an ``.onnx`` or ``.pt2`` file that was
-            exported from one.
+            exported from one; or what `load_trained` has made of it.
         proposals: for models that see one animal at a time, what says where the animals are: a
             `Predictor`, or the checkpoint of a detector or of a model that sees whole images; a
             JSON file of results or `Proposals`, which know images by their names, else by their
@@ -74,7 +74,7 @@ class Predictor:
 
     def __init__(
         self,
-        checkpoint: str | Path,
+        checkpoint: str | Path | Trained,
         proposals: Predictor | Proposals | Ask | str | Path | None = None,
         *,
         device: str | torch.device | None = None,
@@ -86,7 +86,9 @@ class Predictor:
         dynamic_crop: DynamicCrop | None = None,
         options: Sequence[str] | Mapping[str, Any] = (),
     ) -> None:
-        self.trained: Trained = load_trained(checkpoint, options)
+        self.trained = (
+            checkpoint if isinstance(checkpoint, Trained) else load_trained(checkpoint, options)
+        )
         self.samples, self.dynamic_crop = Samples(self.trained), dynamic_crop
         if dynamic_crop is not None:
             check_dynamic_crop(self.trained, self.samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import warnings
@@ -110,12 +111,7 @@ class _Decoding(nn.Module):
 
 
 def graph_of(
-    trained: Trained,
-    state: Mapping[str, Any],
-    size: Size,
-    *,
-    half: bool = False,
-    outside: str | None = None,
+    trained: Trained, size: Size, *, half: bool = False, outside: str | None = None
 ) -> Graph:
     """Trace a trained model.
 
@@ -125,7 +121,6 @@ def graph_of(
 
     Args:
         trained: the model.
-        state: its checkpoint, for what the file says of itself.
         size: height and width of frames; of crops for a model that sees one animal at a time,
             which are cut by dlcreg.
         half: half precision inside.
@@ -143,7 +138,7 @@ def graph_of(
     view = _view_of(trained, size)
     model = trained.model.eval()
     if half:
-        model = model.half()
+        model = copy.deepcopy(model).half()
     frames = torch.zeros(2, *view.size, 3, dtype=torch.uint8)
     inputs: dict[str, Tensor] = {"frames": frames}
     if trained.needs_condition:
@@ -173,8 +168,9 @@ def graph_of(
         "flip_test": evaluation.flip_test,
         "half": half,
         "preprocessing": "inside" if view.outside is None else "outside",
-        "codec": _codec_state(trained.model) if gives == "outputs" else {},
-        **{key: state[key] for key in _KEPT if key in state},
+        "codec": _codec_state(model) if gives == "outputs" else {},
+        **trained.made,
+        "scorer": trained.scorer,
         "config": trained.config.data,
         "info": dataclasses.asdict(trained.info),
     }
@@ -264,6 +260,3 @@ def _codec_state(model: nn.Module) -> dict[str, Any]:
     }
     state = model.state_dict()
     return {name: state[name].tolist() for name in sorted(names)}
-
-
-_KEPT = ("provenance", "input_size", "dlcreg", "torch", "scorer")

@@ -25,6 +25,10 @@ from dlcreg.solvers.checkpoint import first_line
 OPSET = 20
 
 
+class InexpressibleError(DlcregError):
+    """ONNX has no operators for what a graph does."""
+
+
 def write_program(graph: Graph, path: Path) -> None:
     """Write a program of torch.export (``.pt2``), which `torch.export.load` reads.
 
@@ -46,6 +50,7 @@ def write_onnx(graph: Graph, path: Path, calibration: Iterable[dict[str, np.ndar
             the numbers of the graph.
 
     Raises:
+        InexpressibleError: ONNX cannot say what the graph does.
         DlcregError: libraries are missing, or the file cannot be written.
     """
     onnx = needed("onnx")
@@ -106,7 +111,7 @@ def _told() -> Iterator[None]:
         yield
     except RuntimeError as error:  # the exporter's errors are all of this kind
         cause = error.__cause__ or error
-        raise DlcregError(f"ONNX cannot express the model: {first_line(cause)}") from error
+        raise InexpressibleError(f"ONNX cannot express the model: {first_line(cause)}") from error
 
 
 @contextlib.contextmanager
