@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from dlcreg.structures import DatasetInfo
+
+DEFAULT_SIGMA = 0.1
+"""OKS constant of keypoints of which the data says nothing: DeepLabCut's of every keypoint."""
+
+_ASPECT = 0.25  # least share of a side of an animal's extent in the other one
+
 
 def object_similarity(
     predicted: np.ndarray,
@@ -32,3 +39,19 @@ def object_similarity(
     count = labelled.sum(-1)
     total = (similarity * labelled[None]).sum(-1)
     return np.asarray(total / np.maximum(count, 1))
+
+
+def sigmas_of(info: DatasetInfo) -> np.ndarray:
+    """Return the OKS constants ``(K,)`` of the keypoints of a data set."""
+    return np.array(info.sigmas or [DEFAULT_SIGMA] * info.num_keypoints)
+
+
+def thick_sides(sides: np.ndarray, least: float) -> np.ndarray:
+    """Return the sides of animals' extents as they count: one that lies level has an area, too.
+
+    Args:
+        sides: float ``(..., 2)``, pixels.
+        least: pixels that a side is long at least; and it is a quarter of the other one.
+    """
+    longest = sides.max(axis=-1, keepdims=True, initial=0.0)
+    return np.asarray(np.maximum(sides, np.maximum(_ASPECT * longest, least)))

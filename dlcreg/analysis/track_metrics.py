@@ -10,10 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from dlcreg.errors import DataError
 from dlcreg.recording import Recording
-from dlcreg.similarity import object_similarity
-
-_SIGMA = 0.1  # OKS constant of keypoints of which the data says nothing
-_ASPECT = 0.25  # least share of a side of an animal's extent in the other one
+from dlcreg.similarity import object_similarity, sigmas_of, thick_sides
 
 
 @dataclass(frozen=True)
@@ -194,9 +191,8 @@ def _similarities(tracks: Recording, reference: Recording) -> np.ndarray:
     labelled = np.isfinite(reference.keypoints).all(axis=-1)
     low = np.where(labelled[..., None], reference.keypoints, np.inf).min(axis=2)
     high = np.where(labelled[..., None], reference.keypoints, -np.inf).max(axis=2)
-    sides = np.maximum(high - low, 1)
-    areas = np.maximum(sides, _ASPECT * sides.max(axis=-1, keepdims=True)).prod(axis=-1)
-    sigmas = np.array(reference.info.sigmas or [_SIGMA] * labelled.shape[2])
+    areas = thick_sides(high - low, 1).prod(axis=-1)
+    sigmas = sigmas_of(reference.info)
     values = [
         object_similarity(*one, sigmas).T
         for one in zip(tracks.keypoints, reference.keypoints, labelled, areas, strict=True)

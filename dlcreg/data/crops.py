@@ -13,11 +13,10 @@ from scipy.optimize import linear_sum_assignment
 from dlcreg.contracts import Size
 from dlcreg.data.keypoints import grown_boxes
 from dlcreg.data.proposals import ImageProposals
-from dlcreg.similarity import object_similarity
+from dlcreg.similarity import DEFAULT_SIGMA, object_similarity
 from dlcreg.structures import Instances
 
 _LEAST = 0.1  # a proposal less alike is another animal, or none
-_SIGMA = 0.1  # OKS constant of every keypoint, as in DeepLabCut
 
 
 class Crop(NamedTuple):
@@ -124,7 +123,7 @@ def matched(labels: Instances, found: ImageProposals) -> list[tuple[int, int]]:
             labels.keypoints[animals],
             labels.visibility[animals] > 0,
             labels.areas[animals],
-            np.full(points.shape[1], _SIGMA),
+            np.full(points.shape[1], DEFAULT_SIGMA),
         )
         alike = (alike + poses.T) / 2
     rows, columns = linear_sum_assignment(alike, maximize=True)

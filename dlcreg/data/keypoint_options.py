@@ -10,11 +10,10 @@ from dlcreg.data.coco import CocoFile
 from dlcreg.data.frames import FrameDataset
 from dlcreg.data.keypoints import Pairs, find_flip_pairs, resolve_pairs, sided_without_twin
 from dlcreg.errors import DataError
+from dlcreg.similarity import DEFAULT_SIGMA
 from dlcreg.structures import DatasetInfo
 
 logger = logging.getLogger("dlcreg")
-
-_OKS_SIGMA = 0.1  # DeepLabCut's for every keypoint
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -109,7 +108,7 @@ def chosen_sigmas(
     Raises:
         DataError: they are not `count` positive numbers.
     """
-    sigmas = tuple(float(s) for s in given or known or [_OKS_SIGMA] * count)
+    sigmas = tuple(float(s) for s in given or known or [DEFAULT_SIGMA] * count)
     if len(sigmas) != count or not all(0 < s < math.inf for s in sigmas):
         raise DataError(f"sigmas must be {count} positive numbers, one for each keypoint")
     return sigmas

@@ -10,11 +10,9 @@ from scipy.optimize import linear_sum_assignment
 
 from dlcreg.data.keypoints import tight_boxes
 from dlcreg.data.proposals import ImageProposals
-from dlcreg.similarity import object_similarity
+from dlcreg.similarity import object_similarity, sigmas_of, thick_sides
 from dlcreg.structures import DatasetInfo, Poses
 
-_SIGMA = 0.1  # OKS constant of keypoints of which the data says nothing
-_ASPECT = 0.25  # least share of a side of an animal's extent in the other one
 _FAR = 1e6  # pixels to an animal that was never seen
 
 
@@ -50,7 +48,7 @@ class Tracks:
             if not 0 <= value <= 1:
                 raise ValueError(f"{name}={value:g}: give a number from 0 to 1")
         self.new, self.lost, self.same = new, lost, same
-        self.sigmas = np.array(info.sigmas or [_SIGMA] * info.num_keypoints)
+        self.sigmas = sigmas_of(info)
         self.poses = np.zeros((count, info.num_keypoints, 3), np.float32)  # the last known ones
         self.age = np.full(count, -1)  # frames since it was found; -1: it is lost
         self.seen = np.zeros(count, bool)
@@ -134,9 +132,7 @@ class Tracks:
         points = np.where(poses[..., 2:] > 0, poses[..., :2], np.nan)
         found = others[..., 2] > 0
         sides = tight_boxes(others[..., :2], found)[:, 2:]
-        # a long animal that lies level has an area, too
-        areas = np.maximum(sides, np.maximum(_ASPECT * sides.max(axis=1, keepdims=True), 1))
-        areas = areas.prod(axis=1)
+        areas = thick_sides(sides, 1).prod(axis=1)
         return object_similarity(points, others[..., :2], found, areas, self.sigmas)
 
 

@@ -10,12 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcreg.similarity import object_similarity
+from dlcreg.similarity import DEFAULT_SIGMA, object_similarity
 from dlcreg.solvers.prediction import animals_of
 from dlcreg.structures import Batch, Poses
-
-DEFAULT_SIGMA = 0.1
-"""OKS constant of keypoints of which the data set says nothing."""
 
 KeypointScores = Literal["model", "deeplabcut"]
 """Whose the scores of keypoints in proposals are, see `of_proposals`."""

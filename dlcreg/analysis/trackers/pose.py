@@ -8,9 +8,8 @@ import numpy as np
 
 from dlcreg.analysis.trackers.sort import Found, Sort
 from dlcreg.registry import TRACKERS
-from dlcreg.similarity import object_similarity
+from dlcreg.similarity import object_similarity, sigmas_of
 
-_SIGMA = 0.1  # OKS constant of keypoints of which the data says nothing
 _LEAST = 1 / 3
 
 
@@ -49,7 +48,7 @@ class SortPose(Sort):
         points = predicted.reshape(len(predicted), -1, 2)
         poses = found.reshape(len(found), -1, 2)
         known = np.isfinite(points).all(axis=-1)
-        sigmas = np.array(self.info.sigmas or [_SIGMA] * known.shape[1])
-        total = object_similarity(poses, points, known, sizes.T**2, sigmas) * known.sum(axis=1)
+        sigmas, areas = sigmas_of(self.info), sizes.T**2
+        total = object_similarity(poses, points, known, areas, sigmas) * known.sum(axis=1)
         common = np.isfinite(poses).all(axis=-1).astype(float) @ known.T.astype(float)
         return np.asarray(total / np.maximum(common, np.maximum(_LEAST * known.sum(axis=1), 1))).T

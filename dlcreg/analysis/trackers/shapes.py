@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_ASPECT = 0.25  # least share of a side of an animal's extent in the other one
+from dlcreg.similarity import thick_sides
 
 
 def extents(keypoints: np.ndarray, boxes: np.ndarray | None, least: float) -> np.ndarray:
@@ -21,8 +21,7 @@ def extents(keypoints: np.ndarray, boxes: np.ndarray | None, least: float) -> np
         known = np.isfinite(boxes).all(axis=1, keepdims=True)
         middle = np.where(known, boxes[:, :2] + boxes[:, 2:] / 2, middle)
         sides = np.where(known, boxes[:, 2:], sides)
-    longest = sides.max(axis=1, keepdims=True, initial=0.0)
-    return np.concatenate([middle, np.maximum(sides, np.maximum(_ASPECT * longest, least))], axis=1)
+    return np.concatenate([middle, thick_sides(sides, least)], axis=1)
 
 
 def box_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -15,10 +15,8 @@ from dlcreg.data.transforms.labels import LabelTransform
 from dlcreg.data.transforms.pose_errors import ErrorRates, Rates, draw_errors, similarity_radii
 from dlcreg.flipping import flip_index
 from dlcreg.registry import TRANSFORMS
+from dlcreg.similarity import DEFAULT_SIGMA
 from dlcreg.structures import Instances, Sample
-
-DEFAULT_SIGMA = 0.1
-"""OKS constant of keypoints of which the data set says nothing; DeepLabCut's and BUCTD's."""
 
 
 @TRANSFORMS.register_module()

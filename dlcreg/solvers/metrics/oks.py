@@ -10,11 +10,11 @@ import numpy as np
 
 from dlcreg.contracts import Metric
 from dlcreg.registry import METRICS
+from dlcreg.similarity import DEFAULT_SIGMA
 from dlcreg.solvers.metrics.coco import average_precision
 from dlcreg.solvers.metrics.matching import tight_areas
 from dlcreg.structures import DatasetInfo, Instances, Meta, Poses
 
-DEFAULT_SIGMA = 0.1
 FAR_AWAY = 1e9  # pixels; where a keypoint that was not found is put
 
 
