@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).with_name("helpers")))
 
 from codec_files import MARK, CodecFile
 from processes import Processes
+from small_network import small_config
 
 REPO = Path(__file__).resolve().parents[1]
 torch.set_num_threads(1)  # two would wait for one another on a busy machine
@@ -90,6 +91,15 @@ def demo_project(tmp_path_factory) -> Path:
 
     root = tmp_path_factory.mktemp("demo") / "project"
     return generate(root, frames=20, size=(96, 128), video=False)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(demo_project, tmp_path_factory) -> Path:
+    """The checkpoint of a small model of one animal, trained for an epoch."""
+    from dlcreg.apis import train
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    return train(small_config(demo_project), work_dir=folder).checkpoint
 
 
 @pytest.fixture(scope="session")

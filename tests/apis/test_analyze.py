@@ -16,7 +16,6 @@ from dlcreg import Predictor
 from dlcreg.analysis.journal import Journal
 from dlcreg.analysis.reading import read_recording
 from dlcreg.analysis.writers.csv import CSVWriter
-from dlcreg.apis import train
 from dlcreg.apis.analyze import analyze
 from dlcreg.apis.ranks import Rank
 from dlcreg.cli import main
@@ -25,27 +24,6 @@ from dlcreg.errors import DataError, DlcregError
 
 SCRIPT = Path(__file__).with_name("analysis_that_is_killed.py")
 GOPS = {"g": "6", "bf": "2"}
-
-
-@pytest.fixture(scope="module")
-def checkpoint(demo_project, tmp_path_factory):
-    part = {"type": "PoseDataset", "project": {"root": str(demo_project)}}
-    head = {"type": "HeatmapHead", "codec": {"type": "GaussianHeatmap"}}
-    config = {
-        "model": {
-            "backbone": {"type": "ResNet", "depth": 18, "out_indices": [0]},
-            "head": {**head, "losses": {"heatmap": {"type": "MSELoss"}}},
-        },
-        "data": {"train": part, "test": {**part, "mode": "test"}, "split": {"val_fraction": 0}},
-        "solver": {
-            "optimizer": {"type": "SGD", "lr": 0.01},
-            "max_epochs": 1,
-            "tensorboard": False,
-            "verbose": False,
-        },
-        "evaluation": {"pictures": 0},
-    }
-    return train(config, work_dir=tmp_path_factory.mktemp("run")).checkpoint
 
 
 @pytest.fixture

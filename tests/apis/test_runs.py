@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from small_network import small_config
 
 import dlcreg
 from dlcreg import METRICS, build_model
@@ -20,32 +21,8 @@ from dlcreg.solvers import checkpoint
 
 def config(root, **solver):
     """Return the config of a small network that trains an epoch in a second."""
-    part = {"type": "PoseDataset", "project": {"root": str(root)}}
-    return {
-        "model": {
-            "backbone": {"type": "ResNet", "depth": 18, "out_indices": [0]},
-            "head": {
-                "type": "HeatmapHead",
-                "codec": {"type": "GaussianHeatmap"},
-                "losses": {"heatmap": {"type": "MSELoss"}},
-            },
-        },
-        "data": {
-            "train": {**part, "mode": "train"},
-            "test": {**part, "mode": "test"},
-            "split": {"train_fraction": 0.5},
-            "batch_size": 8,
-        },
-        "solver": {
-            "optimizer": {"type": "SGD", "lr": 0.01},
-            "max_epochs": 1,
-            "metrics": [{"type": "PixelError"}],
-            "tensorboard": False,
-            "verbose": False,
-            **solver,
-        },
-        "evaluation": {"pictures": 0},
-    }
+    small = small_config(root)
+    return {**small, "solver": {**small["solver"], **solver}}
 
 
 @pytest.fixture

@@ -9,30 +9,8 @@ import sys
 import pytest
 
 from dlcreg import Predictor
-from dlcreg.apis import train
 from dlcreg.cli import main
 from dlcreg.data.proposals import Proposals
-
-
-@pytest.fixture(scope="module")
-def checkpoint(demo_project, tmp_path_factory):
-    part = {"type": "PoseDataset", "project": {"root": str(demo_project)}}
-    head = {"type": "HeatmapHead", "codec": {"type": "GaussianHeatmap"}}
-    config = {
-        "model": {
-            "backbone": {"type": "ResNet", "depth": 18, "out_indices": [0]},
-            "head": {**head, "losses": {"heatmap": {"type": "MSELoss"}}},
-        },
-        "data": {"train": part, "test": {**part, "mode": "test"}, "split": {"val_fraction": 0}},
-        "solver": {
-            "optimizer": {"type": "SGD", "lr": 0.01},
-            "max_epochs": 1,
-            "tensorboard": False,
-            "verbose": False,
-        },
-        "evaluation": {"pictures": 0},
-    }
-    return train(config, work_dir=tmp_path_factory.mktemp("run")).checkpoint
 
 
 @pytest.fixture

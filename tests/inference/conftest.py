@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_network import small_config
 
 from dlcreg.apis import train
 from dlcreg.builder import build_data
@@ -16,36 +17,6 @@ from dlcreg.inference import load_trained
 from dlcreg.solvers.evaluation import evaluate
 
 sys.path.insert(0, str(Path(__file__).parent))  # for alike.py
-
-
-def small_config(root: Path, transform: list[dict], view: str = "image") -> dict[str, Any]:
-    """Return the config of a small network that trains an epoch in a second."""
-    part = {"type": "PoseDataset", "project": {"root": str(root)}, "transform": transform}
-    part["view"] = view
-    return {
-        "model": {
-            "backbone": {"type": "ResNet", "depth": 18, "out_indices": [0]},
-            "head": {
-                "type": "HeatmapHead",
-                "codec": {"type": "GaussianHeatmap"},
-                "losses": {"heatmap": {"type": "MSELoss"}},
-            },
-        },
-        "data": {
-            "train": {**part, "mode": "train"},
-            "test": {**part, "mode": "test"},
-            "split": {"train_fraction": 0.5},
-            "batch_size": 4,
-        },
-        "solver": {
-            "optimizer": {"type": "SGD", "lr": 0.01},
-            "max_epochs": 1,
-            "metrics": [{"type": "PixelError"}],
-            "tensorboard": False,
-            "verbose": False,
-        },
-        "evaluation": {"pictures": 0},
-    }
 
 
 @pytest.fixture(scope="session")
