@@ -126,12 +126,13 @@ def _there(value: Any, keys: Path_) -> str:
     if not isinstance(items, Mapping):
         return ""
     by_name = {str(key): item for key, item in items.items()}
+    longest = ""
     for end in range(1, len(keys) + 1):
         name = ".".join(keys[:end])
         if name in by_name:
             inside = _there(by_name[name], keys[end:])
-            return f"{name}.{inside}" if inside else name
-    return ""
+            longest = max(longest, f"{name}.{inside}" if inside else name, key=len)
+    return longest
 
 
 def split_path(path: str) -> Path_:
