@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcreg.apis.learning_curves import draw_learning_curves
 from dlcreg.apis.parts import DETECTED, detected_parts, evaluated_parts
-from dlcreg.apis.pictures import draw_learning_curves
 from dlcreg.apis.results import (
     Predictions,
     Result,

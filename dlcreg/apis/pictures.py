@@ -1,11 +1,10 @@
-"""Pictures of a run: learning curves, and frames with labels and predictions."""
+"""Pictures of frames with labels and predictions."""
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 
 from dlcreg.analysis.colours import ANIMALS, keypoint_colours
 from dlcreg.files import written_whole
@@ -101,7 +99,7 @@ def draw_frames(
     """
     columns = min(columns, len(frames))
     rows = math.ceil(len(frames) / columns)
-    names = [*keypoint_names, *unique_names, "label", "prediction", f"likelihood < {pcutoff:g}"]
+    names, marks = _legend(frames, keypoint_names, unique_names, pcutoff)
     windows = [_window(frame, pcutoff) for frame in frames]
     width = min(3 * CELL / columns, 1.6 * CELL)  # sizes in inches from here on
     height = width * max((y1 - y0 + 1) / (x1 - x0 + 1) for x0, y0, x1, y1 in windows)
@@ -118,15 +116,36 @@ def draw_frames(
     for axes, frame, window in zip(grid, frames, windows):
         _draw(axes, frame, window, colours, pcutoff, skeleton)
     figure.suptitle(title, fontsize=11)
-    shapes = ["o"] * len(keypoint_names) + ["s"] * len(unique_names)
-    marks = [Line2D([], [], color=c, marker=m, ls="", ms=5) for c, m in zip(colours, shapes)]
-    marks += [Line2D([], [], color="k", marker="+", ls="", ms=8)]
-    marks += [Line2D([], [], color="k", marker="o", ls="", ms=5)]
-    marks += [Line2D([], [], color="k", marker="o", mfc="none", ls="", ms=5)]
     figure.legend(marks, names, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)
     with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=110)
     return path
+
+
+def _legend(
+    frames: Sequence[Frame],
+    keypoint_names: Sequence[str],
+    unique_names: Sequence[str],
+    pcutoff: float,
+) -> tuple[list[str], list[Line2D]]:
+    """Return what is said of the marks that frames may show, and the marks."""
+
+    def mark(marker: str, colour: Any = "k", size: float = 5, **style: Any) -> Line2D:
+        return Line2D([], [], color=colour, marker=marker, ls="", ms=size, **style)
+
+    names = [*keypoint_names, *unique_names]
+    shapes = ["o"] * len(keypoint_names) + ["s"] * len(unique_names)
+    marks = [mark(shape, c) for shape, c in zip(shapes, keypoint_colours(len(names)))]
+    if names:
+        names += ["label", "prediction", f"likelihood < {pcutoff:g}"]
+        marks += [mark("+", size=8), mark("o"), mark("o", mfc="none")]
+    if any(len(frame.label_boxes) for frame in frames):
+        names.append("labelled box")
+        marks.append(Line2D([], [], color="k", ls="--", lw=1.0))
+    if any(len(frame.boxes) for frame in frames):
+        names.append("box found, its score")
+        marks.append(Line2D([], [], color="k", lw=1.4))
+    return names, marks
 
 
 def _draw(
@@ -241,68 +260,6 @@ def _name(
     )
     text = axes.text(np.nanmean(x), at, name, fontsize=8, ha="center", clip_on=True)
     text.set(color=colour, path_effects=[_SHADOW], va="top" if below else "bottom")
-
-
-def draw_learning_curves(path: Path, table: Path) -> Path:
-    """Draw `learning_curves`.
-
-    Args:
-        path: the PNG to write.
-        table: the run's ``metrics.csv``.
-    """
-    figure = learning_curves(table)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    return path
-
-
-def learning_curves(table: Path) -> Figure:
-    """Return losses, validation metrics and learning rate over the epochs.
-
-    Args:
-        table: the run's ``metrics.csv``: a row for each epoch; columns ``epoch``, ``lr``,
-            ``train/...`` and ``val/...``.
-    """
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = list(rows[0]) if rows else []
-    series = {name: _series(rows, name) for name in names}
-    measured = [name for name in names if name.startswith("val/")]
-    panels = {
-        "training loss": _losses(series),
-        "validation, pixels": [name for name in measured if "_px" in name],
-        "validation, share": [name for name in measured if "_px" not in name],
-        "learning rate": [name for name in names if name == "lr" or name.startswith("lr_")],
-    }
-    panels = {title: [n for n in names if series[n]] for title, names in panels.items()}
-    panels = {title: names for title, names in panels.items() if names}
-    figure = Figure(figsize=(5.2 * max(len(panels), 1), 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (title, shown) in zip(
-        figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels.items()
-    ):
-        for name in shown:
-            label = name.partition("/")[2] or name
-            axes.plot(*zip(*series[name]), label=label, marker="." if len(rows) < 30 else None)
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_title(title)
-        values = [value for name in shown for _, value in series[name]]
-        if title == "training loss" and 0 < 10 * min(values) < max(values):
-            axes.set_yscale("log")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    return figure
-
-
-def _losses(series: Mapping[str, object]) -> list[str]:
-    """Return the losses; their sum alone where it has but one part."""
-    names = [name for name in series if name.startswith("train/")]
-    return names if len(names) != 2 else [name for name in names if name == "train/loss"] or names
-
-
-def _series(rows: Sequence[dict[str, str]], name: str) -> list[tuple[float, float]]:
-    return [(float(row["epoch"]), float(row[name])) for row in rows if row[name] not in ("", None)]
 
 
 def _within(points: np.ndarray, window: Window) -> np.ndarray:

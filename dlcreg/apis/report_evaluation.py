@@ -14,8 +14,9 @@ from matplotlib import rc_context
 
 from dlcreg.analysis.reliability import Cutoff, suggested_cutoff
 from dlcreg.apis.evaluate import PROVENANCE
+from dlcreg.apis.learning_curves import learning_curves
 from dlcreg.apis.parts import evaluated_parts
-from dlcreg.apis.pictures import draw_frames, learning_curves
+from dlcreg.apis.pictures import draw_frames
 from dlcreg.apis.report_charts import calibration, error_histogram, error_ranges, likelihoods
 from dlcreg.apis.report_page import STYLE, Picture, Section, Table, photograph, svg
 from dlcreg.apis.report_points import Points, points_of

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from dlcreg.apis.pictures import Frame, draw_frames, draw_learning_curves
+from dlcreg.apis.learning_curves import draw_learning_curves
+from dlcreg.apis.pictures import Frame, _legend, draw_frames
 
 
 def _frame(labels, keypoints, scores) -> Frame:
@@ -60,3 +61,16 @@ def test_learning_curves_of_an_empty_table_are_an_empty_picture(tmp_path):
     table = tmp_path / "metrics.csv"
     table.write_text("epoch,train/loss\n")
     assert draw_learning_curves(tmp_path / "curves.png", table).is_file()
+
+
+def test_the_legend_tells_the_boxes_of_labels_from_those_found():
+    none = np.empty((0, 0, 2))
+    image, box = np.zeros((20, 30, 3), np.uint8), np.array([[3.0, 4, 12, 8]])
+    plain = Frame(image, none, none, np.empty((0, 0)), "")
+    assert _legend([plain], (), (), 0.6) == ([], [])
+    boxed = replace(plain, boxes=box, box_scores=np.array([0.9]), label_boxes=box)
+    names, marks = _legend([plain, boxed], (), (), 0.6)
+    assert names == ["labelled box", "box found, its score"]
+    assert [mark.get_linestyle() for mark in marks] == ["--", "-"]
+    names, _ = _legend([plain], ("nose",), ("corner",), 0.6)
+    assert names == ["nose", "corner", "label", "prediction", "likelihood < 0.6"]
