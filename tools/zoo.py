@@ -9,7 +9,9 @@ which ``what`` alone must be there:
 - ``what``: what it is; ``paper``: authors and year
 - ``published``: the accuracy that its authors give; ``source``: where
 - ``load``: the name of the same model in `dlcreg.load_published`
-- ``measured``: what dlcreg reached by training it; ``options``: with which options
+- ``measured``: what dlcreg reached by training it; ``options``: with which options; ``first`` and
+  ``then``: the command that stands before that, such as the one that trains a first stage, and the
+  one that measures afterwards
 - ``keypoints``: how many the figures are of, where neither ``load`` nor 17 is right
 - ``input``: height and width that they are of, where no transform has a size
 
@@ -45,7 +47,7 @@ README = FOLDER / "README.md"
 BEGIN, END = "<!-- tables: python tools/zoo.py -->\n", "<!-- end of the tables -->\n"
 KEYS = (
     *("what", "paper", "load", "published", "source"),
-    *("measured", "options", "keypoints", "input"),
+    *("measured", "options", "first", "then", "keypoints", "input"),
 )
 KEYPOINTS = 17
 HEAD = """\
@@ -84,8 +86,8 @@ def tables() -> str:
         known = list(paths)
         rows = "".join(row(path, *model_of(path)) for path in known)
         parts.append(f"\n## {family}\n\n{HEAD}{rows}")
-        commands = "".join(map(command, known))
-        parts.append(f"\nMeasured with\n\n```sh\n{commands}```\n" if commands else "")
+        lines = dict.fromkeys(f"{line}\n" for path in known for line in commands(path))
+        parts.append(f"\nMeasured with\n\n```sh\n{''.join(lines)}```\n" if lines else "")
     return "".join(parts) + "\n"
 
 
@@ -114,7 +116,8 @@ def zoo(path: Path) -> dict[str, Any]:
         raise SystemExit(f"{path} needs _zoo = dict(what='...'), see tools/zoo.py")
     if unknown := set(found) - set(KEYS):
         raise SystemExit(f"{path}: _zoo takes no {sorted(unknown)}, but {', '.join(KEYS)}")
-    for one, other in (("source", "published"), ("published", "source"), ("options", "measured")):
+    pairs = [("source", "published"), ("published", "source")]
+    for one, other in (*pairs, *((key, "measured") for key in ("options", "first", "then"))):
         if one in found and other not in found:
             raise SystemExit(f"{path}: _zoo says {one}, but no {other}")
     if "load" in found and found["load"] not in PUBLISHED:
@@ -122,13 +125,14 @@ def zoo(path: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def command(path: Path) -> str:
-    """Return the line of a shell that a config was measured with; empty where it was not."""
+def commands(path: Path) -> list[str]:
+    """Return the lines of a shell that a config was measured with; none where it was not."""
     told = zoo(path)
     if "measured" not in told:
-        return ""
+        return []
     name = path.relative_to(FOLDER.parent).as_posix()
-    return f"dlcreg train {name} {told.get('options', '')}".rstrip() + "\n"
+    lines = told.get("first"), f"dlcreg train {name} {told.get('options', '')}", told.get("then")
+    return [line.rstrip() for line in lines if line]
 
 
 def row(path: Path, model: nn.Module, size: Size) -> str:

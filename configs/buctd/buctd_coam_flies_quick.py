@@ -8,6 +8,9 @@ _zoo = dict(
     paper="Zhou et al., 2023",
     keypoints=13,
     measured="two flies, poses of the PAF model: OKS AP 0.49 to 0.64, all keypoints found",
+    options="--seed 0 --work-dir coam",
+    first="dlcreg train configs/hrnet/hrnet_flies_paf_quick.py --seed 0 --work-dir first",
+    then="dlcreg test coam/epoch_30.pth --proposals first/epoch_60.pth",
 )
 
 model = dict(backbone=dict(type="CoAM"))

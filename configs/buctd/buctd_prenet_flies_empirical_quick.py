@@ -3,20 +3,15 @@
 # labels. The first stage, whose evaluation writes that file, and the second:
 #   dlcreg train configs/hrnet/hrnet_flies_paf_quick.py --seed 0 --work-dir first
 #   dlcreg train configs/buctd/buctd_prenet_flies_empirical_quick.py --seed 0
-_base_ = "buctd_prenet_flies_quick.py"
+_base_ = "../_base_/flies_empirical.py"
 _zoo = dict(
     what="BUCTD with preNet, half of its conditions empirical, from random weights, on a CPU",
     paper="Zhou et al., 2023",
     keypoints=13,
     measured="two flies, poses of the PAF model: OKS AP 0.49 to 0.76, all keypoints found",
+    options="--seed 0 --work-dir prenet_empirical",
+    first="dlcreg train configs/hrnet/hrnet_flies_paf_quick.py --seed 0 --work-dir first",
+    then="dlcreg test prenet_empirical/epoch_30.pth --proposals first/epoch_60.pth",
 )
 
-_flip, _made, *_rest = _base_.data.train.transform
-
-data = dict(
-    train=dict(
-        proposals="first/evaluation/predictions_train.json",
-        unmatched="keep",
-        transform=[_flip, dict(_made, p=0.5), *_rest],
-    )
-)
+model = dict(backbone=dict(type="PreNet", channels=16))

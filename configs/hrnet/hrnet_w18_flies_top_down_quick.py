@@ -8,7 +8,9 @@ _zoo = dict(
     keypoints=13,
     input=(96, 96),
     measured="two flies: 14.7 px, OKS AP 0.61; in boxes of the quick SSDLite 14.8 px, 0.59",
-    options="--seed 0",
+    first="dlcreg train configs/detectors/ssdlite_flies_quick.py --work-dir boxes",
+    then="dlcreg test poses/epoch_40.pth --proposals boxes/epoch_60.pth",
+    options="--seed 0 --work-dir poses",
 )
 
 _crop = dict(type="CropInstance", size=(96, 96))

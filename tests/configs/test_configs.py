@@ -156,6 +156,7 @@ def test_the_tool_tells_tables_that_are_out_of_date(tmp_path, monkeypatch, capsy
         ("_zoo = dict(what='x', papr='y')", r"takes no \['papr'\]"),
         ("_zoo = dict(what='x', published='AP 70')", "says published, but no source"),
         ("_zoo = dict(what='x', options='--seed 1')", "says options, but no measured"),
+        ("_zoo = dict(what='x', then='dlcreg test y.pth')", "says then, but no measured"),
         ("_zoo = dict(what='x', load='hrnet_w33')", "no published model 'hrnet_w33'"),
     ],
 )
@@ -164,6 +165,15 @@ def test_the_tool_refuses_what_it_cannot_put_into_a_table(text, told, tmp_path):
     path.write_text(text)
     with pytest.raises(SystemExit, match=told):
         zoo.zoo(path)
+
+
+def test_a_config_is_measured_by_what_stands_before_its_training_and_behind_it(monkeypatch):
+    told = {"what": "x", "measured": "AP", "options": "--seed 0", "first": "one", "then": "two"}
+    monkeypatch.setattr(zoo, "zoo", lambda path: told)
+    path = zoo.FOLDER / "hrnet" / "a.py"
+    assert zoo.commands(path) == ["one", "dlcreg train configs/hrnet/a.py --seed 0", "two"]
+    del told["measured"]
+    assert zoo.commands(path) == []
 
 
 def test_the_helper_of_the_tables_is_no_value_of_a_config():
