@@ -125,6 +125,7 @@ def test_a_model_that_looks_at_a_pose_follows_animals(models, video, tmp_path):
     assert np.isfinite(ways[-3:]).all()  # it was found again
 
 
+@pytest.mark.exhaustive  # journals that are cut, and kills, are tried each by themselves
 @pytest.mark.skipif(os.name == "nt", reason="kills processes")
 def test_animals_keep_their_rows_over_a_kill(models, video, tmp_path, processes):
     argv = [str(models["follower"]), str(video), "--proposals", str(models["two"]), "--out"]
