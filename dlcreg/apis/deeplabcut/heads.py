@@ -155,6 +155,7 @@ def _bins(section: Section, stride: int, name: str) -> Top:
         "hidden": int(unit.number("hidden_dims", 256)),
         "expansion": int(unit.number("expansion_factor", 2)),
         "key_width": int(unit.number("s", 128)),
+        "summing": "plain",
         "codec": codec,
         "losses": losses,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from dlcreg.contracts import Codec, Head, Loss, Size
@@ -32,6 +34,9 @@ class RTMCCHead(Head):
         hidden: length of a token.
         expansion: width of gate and values as a multiple of `hidden`.
         key_width: width of queries and keys.
+        summing: how the convolution sums its many products: ``exact``, or ``plain``, as torch's
+            own convolution, whose rounding the originals' likelihoods come with: a softmax of
+            hundreds of times the logits makes 5e-4 of it.
 
     Raises:
         ValueError: values that do not fit one another.
@@ -49,9 +54,12 @@ class RTMCCHead(Head):
         hidden: int = 256,
         expansion: int = 2,
         key_width: int = 128,
+        summing: Literal["exact", "plain"] = "exact",
     ) -> None:
         if final_kernel < 1 or final_kernel % 2 == 0:
             raise ValueError(f"final_kernel must be odd and at least 1, not {final_kernel}")
+        if summing not in ("exact", "plain"):
+            raise ValueError(f"summing must be 'exact' or 'plain', not {summing!r}")
         for name, value in (
             ("num_keypoints", num_keypoints),
             ("hidden", hidden),
@@ -74,7 +82,12 @@ class RTMCCHead(Head):
         height, width = (-(-length // in_strides) for length in input_size)
         self.cells = (height, width)
         bins_y, bins_x = codec.map_size((height * in_strides, width * in_strides))
-        self.final_layer = WideConv2d(in_channels, num_keypoints, final_kernel)
+        if summing == "exact":
+            self.final_layer: nn.Conv2d = WideConv2d(in_channels, num_keypoints, final_kernel)
+        else:
+            self.final_layer = nn.Conv2d(
+                in_channels, num_keypoints, final_kernel, padding=final_kernel // 2
+            )
         self.mlp = nn.Sequential(
             ScaleNorm(height * width), nn.Linear(height * width, hidden, bias=False)
         )

@@ -52,4 +52,5 @@ class Normalise(nn.Module):
             return images
         if self.channel_order == "BGR":
             images = images.flip(1)
-        return (images.to(self.mean.dtype) - self.mean) / self.std
+        # a product, for albumentations has one: what is rounded otherwise is other pixels
+        return (images.to(self.mean.dtype) - self.mean) * self.std.reciprocal()
