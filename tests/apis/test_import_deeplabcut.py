@@ -128,6 +128,41 @@ def test_who_is_who_and_unique_body_parts_come_along(tmp_path):
     assert poses.unique.keypoints.shape == (1, 1, 2, 2)
 
 
+def test_heads_of_superanimal_are_a_convolution_whose_highest_cell_is_read(tmp_path):
+    head = files.deconv(512, 4)
+    del head["criterion"]["locref"], head["locref_config"]
+    head["predictor"]["location_refinement"] = False
+    head["heatmap_config"] = {"channels": [512, 4], "kernel_size": [1], "strides": [1]}
+    layer = torch.nn.ConvTranspose2d(512, 4, 1)
+    state = {k: v for k, v in files.random_state().items() if not k.startswith("heads.")}
+    prefix = "heads.bodypart.heatmap_head.deconv_layers.0"
+    state |= {f"{prefix}.{key}": value for key, value in layer.state_dict().items()}
+    files.write(tmp_path / "m", files.config(heads={"bodypart": head}), "snapshot-1", state=state)
+    model = load_trained(import_deeplabcut(tmp_path / "m", tmp_path / "m.pth").checkpoint).model
+    image = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        maps = layer(model.backbone(image)[-1])
+        assert torch.allclose(model(image)["heatmap"], maps, atol=1e-5)
+        found = model(image, mode="predict").keypoints[0, 0]
+    highest = maps[0].flatten(1).argmax(dim=1)
+    cells = torch.stack([highest % 6, highest // 6], dim=-1)
+    assert torch.equal(found, cells * 16.0 + 8)
+
+
+def test_twins_that_a_config_states_are_those_of_the_data(tmp_path):
+    content = files.config()
+    content["data"]["train"]["hflip"] = {"p": 0.5, "symmetries": [[0, 3]]}
+    files.write(tmp_path / "m", content, "snapshot-1", state=files.random_state())
+    done = import_deeplabcut(tmp_path / "m", tmp_path / "m.pth")
+    assert done.info.flip_pairs == ((0, 3),)
+    Predictor(done.checkpoint, device="cpu")(np.zeros((64, 64, 3), np.uint8))
+    content["data"]["train"]["hflip"]["symmetries"] = [[0, 4]]
+    files.write(tmp_path / "n", content, "snapshot-1", state=files.random_state())
+    done = import_deeplabcut(tmp_path / "n", tmp_path / "n.pth")
+    assert done.info.flip_pairs == ((1, 2),)
+    assert "data.train.hflip.symmetries is left out" in done.notes[0]
+
+
 def test_edges_that_deeplabcut_chose_are_kept(tmp_path):
     head = files.limbs(512, 4, 2, kept=[5, 0, 3])
     content = files.config(heads={"bodypart": head}, individuals=ANIMALS[:2])

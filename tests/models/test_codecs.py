@@ -224,6 +224,7 @@ def test_flat_and_tiny_maps_decode_to_finite_keypoints(make):
     ("make", "text"),
     [
         (lambda: GaussianHeatmap(sigma=0.0), "sigma must be above 0"),
+        (lambda: GaussianHeatmap(read="mean"), "read must be 'peak' or 'cell', not 'mean'"),
         (lambda: GaussianHeatmap(locref_std=-1.0), "locref_std must be above 0"),
         (lambda: PlateauHeatmap(radius=0.0), "radius must be above 0"),
         (lambda: PlateauHeatmap(locref_std=0.0), "locref_std must be above 0"),

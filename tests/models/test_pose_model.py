@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from dlcreg.models.codecs.dark import DarkHeatmap
 from dlcreg.models.codecs.gaussian import GaussianHeatmap
 from dlcreg.models.codecs.plateau import PlateauHeatmap
 from dlcreg.models.heads.heatmap import HeatmapHead
+from dlcreg.models.layers.normalise import IMAGENET_MEAN, IMAGENET_STD, Normalise
 from dlcreg.models.necks.identity import IdentityNeck
 from dlcreg.models.pose_model import PoseModel
 from dlcreg.solvers.losses.bce import BCELoss
@@ -48,6 +50,15 @@ def test_uint8_images_are_normalised_and_floats_taken_as_they_are(small_model):
     assert torch.allclose(model.normalise(batch), floats, atol=1e-5)
     assert torch.equal(model.normalise(floats), floats)
     assert torch.allclose(model(batch)["heatmap"], model(floats)["heatmap"], atol=1e-5)
+
+
+def test_pixels_are_to_the_bit_those_of_libraries_that_multiply_by_the_reciprocal():
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    mean, std = (np.array(values, np.float32) * 255 for values in (IMAGENET_MEAN, IMAGENET_STD))
+    theirs = (levels - mean) * np.reciprocal(std)
+    image = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
+    ours = Normalise()(image)[0].flatten(1).T
+    assert np.array_equal(ours.numpy(), theirs)
 
 
 def test_images_are_normalised_as_the_backbone_wants_unless_the_config_says_how(small_model):

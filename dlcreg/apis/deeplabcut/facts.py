@@ -25,6 +25,7 @@ def info_of(config: Section, found: Source, method: str) -> DatasetInfo:
     with_identity = bool(metadata.get("with_identity", metadata.get("identity", False)))
     metadata.ignore("project_path", "pose_config_path")
     metadata.close()
+    stated = flip_pairs_of(config, len(names))
     pairs = found.settings.get("skeleton") or []
     known = [tuple(map(str, pair)) for pair in pairs if isinstance(pair, list) and len(pair) == 2]
     return DatasetInfo(
@@ -32,13 +33,34 @@ def info_of(config: Section, found: Source, method: str) -> DatasetInfo:
         skeleton=tuple(
             (names.index(a), names.index(b)) for a, b in known if a in names and b in names
         ),
-        flip_pairs=find_flip_pairs(names),
+        flip_pairs=stated if stated is not None else find_flip_pairs(names),
         num_individuals=len(individuals) if method == "bu" else 1,
         sigmas=chosen_sigmas(None, len(names)),
         individuals=individuals,
         identified=with_identity,
         unique=unique_info(unique),
     )
+
+
+def flip_pairs_of(config: Section, count: int) -> tuple[tuple[int, int], ...] | None:
+    """Return the twins that a config states for `count` keypoints; None where it states none."""
+    data = config.section("data")
+    flip = data.section("train").get("hflip")
+    stated = {
+        "data.gen_sampling.keypoints_symmetry": data.section("gen_sampling").get(
+            "keypoints_symmetry"
+        ),
+        "data.train.hflip.symmetries": flip.get("symmetries")
+        if isinstance(flip, Mapping)
+        else None,
+    }
+    for place, value in stated.items():
+        pairs = tuple((int(a), int(b)) for a, b in value or ())
+        if pairs and max(map(max, pairs)) < count:
+            return pairs
+        if pairs:
+            config.note(f"{place} is left out: it names keypoints that the model does not have")
+    return None
 
 
 def conditions_of(config: Section) -> str:

@@ -12,6 +12,9 @@ from dlcreg.apis.deeplabcut.section import Section
 NAMES = {"bodypart": "pose", "unique_bodypart": "unique", "identity": "identity"}
 """DeepLabCut's names of heads, and ours where a model has several."""
 
+FLAT = "dlc_resnet_50_td"
+"""A published model whose head is a convolution for each output."""
+
 
 @dataclass(frozen=True)
 class Top:
@@ -76,7 +79,7 @@ def _heatmap(section: Section, stride: int, name: str) -> Top:
         if not has_final:
             section.wrong("heatmap_config", "has no layer")
         plain = {"type": "HeatmapHead", "codec": codec, "losses": losses}
-        return _wrapped(Top(plain, "dlc_resnet_50_td", renamed), name)
+        return _wrapped(Top(plain, FLAT, renamed), name)
     if has_final:
         section.wrong("heatmap_config", "a convolution behind transposed ones is not known here")
     head: dict[str, Any] = {
@@ -208,9 +211,16 @@ _KINDS: dict[str, Callable[[Section, int, str], Top]] = {
 
 
 def _layers(head: Section, key: str) -> tuple[int, list[int], bool]:
-    """Return the number of transposed convolutions, the channels between, and of a final one."""
+    """Return the number of transposed convolutions, the channels between, and of a final one.
+
+    A single one of a kernel and a stride of 1, as SuperAnimal's HRNet has, is a convolution.
+    """
     section = head.section(key)
     kernels, strides = section.get("kernel_size", []), section.get("strides", [])
+    if list(kernels) == list(strides) == [1] and "final_conv" not in section:
+        section.ignore("channels")
+        section.close()
+        return 0, [], True
     if any(kernel != 3 for kernel in kernels) or any(stride != 2 for stride in strides):
         section.wrong(
             "kernel_size", "other layers than kernels of 3 and strides of 2 are not known"

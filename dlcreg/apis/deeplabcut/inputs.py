@@ -87,9 +87,12 @@ def _box(data: Section, method: str, p: float) -> Steps:
     rates = {ours[name]: sampling.number(name, value) for name, value in names.items()}
     condition: dict[str, Any] = {"type": "GenerativeCondition", "p": p, "rates": rates}
     sigmas = sampling.get("keypoint_sigmas", 0.1)
+    parts = data.root.section("metadata").get("bodyparts", [])
+    if isinstance(sigmas, list) and len(sigmas) != len(parts):
+        data.note("data.gen_sampling.keypoint_sigmas became 0.1: they are of other keypoints")
+        sigmas = 0.1
     condition["sigmas"] = [float(s) for s in sigmas] if isinstance(sigmas, list) else float(sigmas)
-    if pairs := sampling.get("keypoints_symmetry"):
-        condition["flip_pairs"] = [(int(a), int(b)) for a, b in pairs]
+    sampling.ignore("keypoints_symmetry")  # the data has it
     sampling.close()
     margin = data.number("bbox_margin", _CONDITION_MARGIN)
     return [condition, {"type": "ConditionBox", "margin": margin, "min_side": 0.0}]
@@ -170,8 +173,7 @@ def _moves(section: Section) -> Steps:
         if isinstance(flips, Mapping):
             flip = section.section("hflip")
             step["p"] = float(flip.number("p", 0.5))
-            if pairs := flip.get("symmetries"):
-                step["flip_pairs"] = [(int(a), int(b)) for a, b in pairs]
+            flip.ignore("symmetries")  # the data has it
             flip.close()
         elif not isinstance(flips, bool):
             step["p"] = float(flips)

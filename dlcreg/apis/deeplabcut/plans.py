@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcreg.apis.deeplabcut import inputs, recipe
 from dlcreg.apis.deeplabcut.backbones import Body, body_of
-from dlcreg.apis.deeplabcut.facts import split_of
+from dlcreg.apis.deeplabcut.facts import flip_pairs_of, split_of
 from dlcreg.apis.deeplabcut.heads import NAMES, Top, heads_of
 from dlcreg.apis.deeplabcut.places import Source, split_file
 from dlcreg.apis.deeplabcut.section import Section
@@ -61,11 +61,13 @@ def pose_plan(config: Section, found: Source, method: str) -> Plan:
         "size_divisor": 1,
     }
     place = str(found.project) if found.project is not None else "."
+    pairs = flip_pairs_of(config, len(config.section("metadata").get("bodyparts", [])))
     shared = {
         "type": "PoseDataset",
         "project": {"root": place},
         **({"view": "instance"} if inputs.is_instance(method) else {}),
         "box_margin": float(data.number("bbox_margin", 20)),
+        **({"flip_pairs": pairs} if pairs is not None else {}),
     }
     tests = inputs.of_tests(data, method, size)
     parts = {

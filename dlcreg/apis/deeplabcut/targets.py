@@ -66,15 +66,11 @@ def heatmap_codec(head: Section, has_locref: bool, activation: str) -> dict[str,
     generator.close()
     if kind == "PlateauHeatmap":
         return {"type": kind, "radius": radius, "locref_std": std, **common}
-    if std is None:
-        head.section("predictor").wrong(
-            "location_refinement", "Gaussians without it are read in another way here"
-        )
+    refinement = {"read": "cell"} if std is None else {"locref_std": std, "locref_radius": radius}
     return {
         "type": kind,
         "sigma": 2 * radius / 3,  # in pixels: the head makes cells of it
-        "locref_std": std,
-        "locref_radius": radius,
+        **refinement,
         "anchor": "deeplabcut",
         **common,
     }

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dlcreg.apis.deeplabcut.backbones import Body
-from dlcreg.apis.deeplabcut.heads import NAMES, Top
+from dlcreg.apis.deeplabcut.heads import FLAT, NAMES, Top
 from dlcreg.errors import CheckpointError
 from dlcreg.models.published import PUBLISHED
 from dlcreg.models.weights import read_state
@@ -18,6 +18,7 @@ from dlcreg.models.weights import read_state
 _HEADS = "heads."
 _PUBLISHED_HEAD = "heads.bodypart."
 _NECK = "neck."
+_DECONV, _CONV = ".deconv_layers.0.", ".final_conv."
 
 
 def read_snapshot(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -61,6 +62,8 @@ def pose_state(
             for key, value in state.items()
             if key.startswith(before)
         }
+        if top.weights == FLAT:
+            of_head = dict(_as_convolution(*pair) for pair in of_head.items())
         if top.neck:
             of_head |= {key: value for key, value in state.items() if key.startswith(_NECK)}
         place = "head." if len(tops) == 1 else f"head.{NAMES[name]}."
@@ -74,6 +77,13 @@ def pose_state(
         if top.edges is not None:
             found[f"{place}codec.kept_edges"] = torch.tensor(top.edges)
     return found
+
+
+def _as_convolution(name: str, value: Tensor) -> tuple[str, Tensor]:
+    """Return a transposed convolution with a kernel of 1 as the convolution that it is."""
+    if _DECONV not in name:
+        return name, value
+    return name.replace(_DECONV, _CONV), value.transpose(0, 1) if value.dim() > 1 else value
 
 
 def detector_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

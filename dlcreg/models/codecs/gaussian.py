@@ -26,7 +26,8 @@ class GaussianHeatmap(Codec):
 
     The centre of cell i lies at pixel ``i * stride + (stride - 1) / 2``, with
     ``anchor="deeplabcut"`` at ``i * stride + stride / 2``. Without location refinement the peak is
-    read to a fraction of a cell from a parabola through the logarithms of its neighbours.
+    read to a fraction of a cell from a parabola through the logarithms of its neighbours, or where
+    the highest cell lies (`read`).
 
     Args:
         sigma: standard deviation in cells of the map (not pixels: the peak then spans enough cells
@@ -39,6 +40,11 @@ class GaussianHeatmap(Codec):
             learnt as empty (``background``, what DeepLabCut does).
         activation: applied to the output before decoding; None: what the heatmap's loss implies.
         stride: pixels for each cell; None: the head says it.
+        read: without location refinement, the ``peak`` of the parabola, or the centre of the
+            highest ``cell``, as DeepLabCut does.
+
+    Raises:
+        ValueError: lengths that are not above 0, or another word for `read`.
     """
 
     activation: str | None = None
@@ -52,8 +58,11 @@ class GaussianHeatmap(Codec):
         unlabelled: Literal["ignore", "background"] = "ignore",
         activation: Activation | None = None,
         stride: float | None = None,
+        read: Literal["peak", "cell"] = "peak",
     ) -> None:
         super().__init__(stride)
+        if read not in ("peak", "cell"):
+            raise ValueError(f"read must be 'peak' or 'cell', not {read!r}")
         maps.check_positive(
             sigma=(sigma, "cells"),
             locref_std=(locref_std, "pixels or None"),
@@ -65,6 +74,7 @@ class GaussianHeatmap(Codec):
         self.anchor = anchor
         self.unlabelled = unlabelled
         self.activation = activation
+        self.read = read
 
     def output_channels(self, num_keypoints: int) -> dict[str, int]:
         """Return K channels of heatmap and, with location refinement, 2K of locref."""
@@ -89,7 +99,10 @@ class GaussianHeatmap(Codec):
         heatmap = maps.activate(outputs["heatmap"], self.activation, mass)
         peaks = maps.find_peaks(heatmap)
         if self.locref_std is None:
-            cells = maps.parabola_peak(heatmap, peaks)
+            if self.read == "cell":
+                cells = maps.peak_centres(peaks, heatmap.dtype)
+            else:
+                cells = maps.parabola_peak(heatmap, peaks)
             keypoints = cells * self._known_stride() + self._offset()
         else:
             keypoints = maps.refined(
