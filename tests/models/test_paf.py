@@ -14,8 +14,7 @@ from dlcreg.builder import build_model
 from dlcreg.data import PoseDataset
 from dlcreg.data.batching import collate
 from dlcreg.data.demo import generate
-from dlcreg.models.codecs.drawing import discs
-from dlcreg.models.codecs.limbs import limb_fields
+from dlcreg.models.codecs.drawing import discs, limb_fields
 from dlcreg.models.codecs.paf import PartAffinityFields
 from dlcreg.models.codecs.paf_assembly import Assembler
 from dlcreg.models.codecs.paf_graph import complete_graph

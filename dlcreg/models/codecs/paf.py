@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from dlcreg.contracts import Codec, Outcomes, Size, Targets
 from dlcreg.models.codecs import maps
-from dlcreg.models.codecs.drawing import Overlap, discs
-from dlcreg.models.codecs.limbs import limb_fields
+from dlcreg.models.codecs.drawing import Overlap, discs, limb_fields
 from dlcreg.models.codecs.maps import Activation, Anchor
 from dlcreg.models.codecs.mirroring import mirror_fields, mirror_outputs
 from dlcreg.models.codecs.paf_affinities import Affinity, edge_affinities
