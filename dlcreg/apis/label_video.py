@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from dlcreg.analysis.finding import result_of
 from dlcreg.analysis.labelled_video import Labelled, write_labelled_video
 from dlcreg.analysis.painting import ColorBy, Painter
 from dlcreg.analysis.reading import read_recording
+from dlcreg.data.project_config import read_config, skeleton_of
 from dlcreg.data.video import open_video
-from dlcreg.errors import DlcregError
+from dlcreg.errors import DlcregError, ProjectError
+from dlcreg.recording import Recording
 
 logger = logging.getLogger("dlcreg")
 
@@ -27,6 +30,7 @@ def label_video(
     pcutoff: float = 0.6,
     trail: int = 0,
     skeleton: bool = False,
+    project: str | Path | None = None,
     color_by: ColorBy | None = None,
     boxes: bool = False,
     dot: float | None = None,
@@ -46,7 +50,8 @@ def label_video(
         out: the MP4 file to write, or a folder for it; None: beside the result.
         pcutoff: likelihood below which a point is drawn as a ring.
         trail: how many frames back the trails of points go.
-        skeleton: draw the skeleton.
+        skeleton: draw the skeleton that the poses come with.
+        project: root of a DeepLabCut project, or its config.yaml, whose skeleton is drawn instead.
         color_by: ``keypoint`` or ``individual``; None: individuals where several are told apart.
         boxes: draw boxes around the animals.
         dot: radius of the points in pixels; None: by the size of the animals.
@@ -55,6 +60,7 @@ def label_video(
 
     Raises:
         DataError: the video or its poses cannot be read.
+        ProjectError: there is no such project, or its skeleton joins none of the keypoints.
         DlcregError: an argument is out of range, or the file cannot be written.
     """
     if not 0 <= pcutoff <= 1:
@@ -70,15 +76,17 @@ def label_video(
         where = Path(folder) if folder is not None else None
         path = Path(result) if result is not None else result_of(video, where, filtered)
         recording = read_recording(path)
-        if skeleton and not recording.info.skeleton:
-            logger.warning("%s names no skeleton: none is drawn", path)
+        if project is not None:
+            recording = _with_skeleton(recording, Path(project))
+        elif skeleton and not recording.info.skeleton:
+            logger.warning("%s names no skeleton: none is drawn. Give --project", path)
         several = len(recording.individuals) > 1
         painter = Painter(
             recording,
             reader.info.size,
             pcutoff=pcutoff,
             trail=trail,
-            skeleton=skeleton,
+            skeleton=skeleton or project is not None,
             color_by=color_by or ("individual" if several else "keypoint"),
             boxes=boxes,
             dot=dot,
@@ -95,3 +103,17 @@ def label_video(
             *(video, made.frames, path, len(recording)),
         )
     return made
+
+
+def _with_skeleton(recording: Recording, project: Path) -> Recording:
+    """Return poses with the skeleton of a project."""
+    root = project.parent if project.is_file() else project
+    names = recording.info.keypoint_names
+    pairs = skeleton_of(read_config(root), names, root)
+    if not pairs:
+        raise ProjectError(
+            f"{root / 'config.yaml'}: its skeleton joins none of the keypoints of the poses: "
+            f"{', '.join(names)}"
+        )
+    skeleton = tuple((names.index(a), names.index(b)) for a, b in pairs)
+    return replace(recording, info=replace(recording.info, skeleton=skeleton))

@@ -36,6 +36,10 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--skeleton", action="store_true", help="draw the skeleton")
     parser.add_argument(
+        "--project", metavar="DIR",
+        help="DeepLabCut project whose skeleton is drawn, for results that say none",
+    )  # fmt: skip
+    parser.add_argument(
         "--color-by", choices=["keypoint", "individual"],
         help="what has a colour of its own; individuals where there are several",
     )  # fmt: skip
@@ -65,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
                 pcutoff=args.pcutoff,
                 trail=args.trail,
                 skeleton=args.skeleton,
+                project=args.project,
                 color_by=args.color_by,
                 boxes=args.boxes,
                 dot=args.dot,

@@ -40,6 +40,34 @@ def test_the_poses_beside_a_video_are_drawn_into_it(video, result, capsys):
     assert abs(image[20, 20].astype(int) - 120).max() > 60
 
 
+def test_the_skeleton_is_that_of_a_project_where_the_poses_say_none(video, tmp_path, capsys):
+    points = np.array([[10, 24], [54, 24]], np.float32) * np.ones((3, 1, 1, 1), np.float32)
+    scores = np.full((3, 1, 2), 0.9, np.float32)
+    poses = Recording(points, scores, scores[..., 0], DatasetInfo(("nose", "tail")))
+    build_writer("h5").write(poses, tmp_path / "clipDLC_X.h5")
+    project = tmp_path / "project"
+    project.mkdir()
+    config = project / "config.yaml"
+    config.write_text("scorer: s\nbodyparts: [nose, tail]\nskeleton: [[nose, tail]]\n")
+
+    def middle(*options):
+        out = tmp_path / "made.mp4"
+        assert main(["label-video", str(video), "--out", str(out), *options]) == 0
+        with av.open(str(out)) as labelled:
+            image = next(labelled.decode(video=0)).to_ndarray(format="rgb24")
+        return image[24, 32].astype(int)
+
+    assert abs(middle("--skeleton") - 120).max() < 10  # nothing to draw
+    for given in (project, config):
+        assert abs(middle("--project", str(given)) - 120).max() > 30
+    config.write_text("scorer: s\nbodyparts: [a, b]\nskeleton: [[a, b]]\n")
+    capsys.readouterr()
+    assert main(["label-video", str(video), "--project", str(project)]) == 2
+    assert "its skeleton joins none of the keypoints of the poses: nose, tail" in (
+        capsys.readouterr().err
+    )
+
+
 def test_it_stands_where_it_is_asked_for(video, result, tmp_path, capsys):
     for out in ("folder", "own.mp4"):
         assert main(["label-video", str(video), "--out", str(tmp_path / out)]) == 0
