@@ -63,6 +63,16 @@ def detector_network(config, images: list[np.ndarray]) -> nn.Module:
     return network
 
 
+def _spread(head: nn.Module, features: torch.Tensor, deviation: float, share: float) -> None:
+    """Give heatmaps a standard deviation, and let a share of their cells be below 0."""
+    cells = head(features)["heatmap"].transpose(0, 1).flatten(1)
+    last = [m for m in head.heatmap_head.modules() if getattr(m, "bias", None) is not None][-1]
+    factor = deviation / cells.std(dim=1)
+    across = (1, -1) if isinstance(last, nn.ConvTranspose2d) else (-1, 1)
+    last.weight.mul_(factor.view(*across, 1, 1))
+    last.bias.sub_(cells.quantile(share, dim=1)).mul_(factor)
+
+
 @contextmanager
 def _settled(network: nn.Module) -> Iterator[None]:
     """Let the statistics of normalisations become those of what they get meanwhile."""
@@ -122,6 +132,10 @@ def _level(network: PoseModel, image: np.ndarray, parts: int) -> None:
             if any(isinstance(layer, _NORMS) for layer in head.modules()):
                 with _settled(head):
                     head(features)
+            if hasattr(head, "paf_head"):  # few peaks, for DeepLabCut holds all pairs of them
+                _spread(head, features, 10.0, 0.999)
+            elif hasattr(head, "offset_head"):
+                _spread(head, features, 0.3, 0.5)
 
 
 def _learn(network: PoseModel, config, images: list[np.ndarray], steps: int) -> None:
