@@ -87,14 +87,17 @@ def outliers(
     folder = into.root / "labeled-data" / video.stem
     with open_video(video) as reader:
         number, size = reader.info.num_frames, reader.info.size
-    if number is not None and abs(number - len(recording)) > 0.01 * number + 1:
+    length = len(recording)
+    if number is not None and "frames" in recording.provenance:
+        length = max(length, number)  # it was analysed in part, and has no rows of the rest
+    if number is not None and abs(number - length) > 0.01 * number + 1:
         raise DataError(
-            f"{result} has {len(recording)} frames and {video} {number}: they do not belong "
-            "together"
+            f"{result} has {length} frames and {video} {number}: they do not belong together"
         )
-    width = max(1, math.ceil(math.log10(max(len(recording), 2))))
+    width = max(1, math.ceil(math.log10(max(length, 2))))
     there = _extracted(folder)
-    gap = gap or max(1, min(len(recording) // (4 * count), 25))
+    first, stop = recording.asked
+    gap = gap or max(1, min((stop - first) // (4 * count), 25))
     if method == "novel":
         frames = novel(recording, _labelled(into, recording), count, gap, there)
     else:

@@ -22,11 +22,16 @@ def each(args: argparse.Namespace, items: Iterable[Item], work: Callable[[Item],
 
     Returns:
         the exit status: 0, or 2 where any could not be done.
+
+    Raises:
+        BrokenPipeError: nobody reads what is printed any more; the rest is not done.
     """
     status = 0
     for item in items:
         try:
             work(item)
+        except BrokenPipeError:
+            raise
         except (DlcregError, OSError) as error:  # OSError: a full disk, a folder without rights
             print(f"dlcreg {args.command}: {error}", file=sys.stderr)
             status = 2

@@ -23,9 +23,9 @@ from dlcreg.structures import Meta, Poses
 if TYPE_CHECKING:
     from dlcreg.inference.predictor import Predictor
 
-_GRID = (
-    32  # pixels: crops begin and end at multiples, so that a network's cells stay where they are
-)
+_GRID = 32
+"""Pixels: crops begin and end at multiples, so that a network's cells stay where they are."""
+
 _PROBES = ((96, 128), (160, 224))  # sizes of images by which transforms are tried
 
 Window = tuple[int, int, int, int]

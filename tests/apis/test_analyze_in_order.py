@@ -52,10 +52,7 @@ def video(tmp_path_factory):
 FOLLOWED = {"type": "conditioned", "every": 3}
 CASES = {
     "top-down": ("crops", {"proposals": "two"}),
-    "conditioned": (
-        "follower",
-        {"proposals": "two", "tracker": {"type": "conditioned", "every": 3}},
-    ),
+    "conditioned": ("follower", {"proposals": "two", "tracker": FOLLOWED}),
     # the upper half, in which there is but one animal
     "dynamic crop": ("one", {"dynamic_crop": DynamicCrop(margin=9), "crop": (0, 160, 0, 50)}),
 }

@@ -106,6 +106,22 @@ def test_jumps_and_novel_poses_are_found(case):
     assert outliers(result, project, video, method="novel", count=1, gap=1).frames == [9]
 
 
+def test_of_a_video_that_was_analysed_in_part_that_part_is_looked_at(case):
+    project, video, written, recording = case
+    first, stop = 2, 8
+    part = {
+        name: getattr(recording, name)[:stop].copy()
+        for name in ("keypoints", "scores", "instance_scores")
+    }
+    part["keypoints"][:first], part["scores"][:first], part["scores"][5] = np.nan, 0, 0.1
+    readable = np.arange(stop) >= first
+    result = written(**part, readable=readable, provenance={"frames": [first, stop]})
+    found = outliers(result, project, video)
+    assert found.frames == [5]
+    width = len(str(len(recording) - 1))  # names are those of the whole video
+    assert [path.name for path in found.folder.glob("*.png")] == [f"img{5:0{width}d}.png"]
+
+
 def test_faults_are_told_before_anything_is_written(case):
     project, video, written, recording = case
     result = written(
