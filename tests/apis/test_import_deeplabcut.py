@@ -247,6 +247,12 @@ def test_unknown_keys_are_told_together_with_their_places(tmp_path):
         ("data.inference.affine", {"rotation": 3}, "is random, and inference is not"),
         ("method", "bottom", "'bottom' is not known. Known: bu, td, ctd"),
         ("data.colormode", "BGR", "'BGR': images are read as RGB"),
+        (
+            "data.train.hflip",
+            {"symmetries": [[0, 1, 2]]},
+            r"pairs of numbers of keypoints, not \[\[0",
+        ),
+        ("data.gen_sampling", {"keypoints_symmetry": 3}, "pairs of numbers of keypoints, not 3"),
     ],
 )
 def test_what_is_not_known_is_told(tmp_path, path, value, said):

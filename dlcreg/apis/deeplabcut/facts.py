@@ -55,7 +55,11 @@ def flip_pairs_of(config: Section, count: int) -> tuple[tuple[int, int], ...] | 
         else None,
     }
     for place, value in stated.items():
-        pairs = tuple((int(a), int(b)) for a, b in value or ())
+        try:
+            pairs = tuple((int(a), int(b)) for a, b in value or ())
+        except (TypeError, ValueError):
+            config.wrong(place, f"is to be pairs of numbers of keypoints, not {value!r}")
+            return None
         if pairs and max(map(max, pairs)) < count:
             return pairs
         if pairs:

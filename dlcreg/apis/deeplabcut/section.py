@@ -117,7 +117,9 @@ class Section:
         """Note a mistake."""
         path = self._below(key) if key else self.path
         text = message if message.endswith(("?", ".")) else f"{message}."
-        self.problems.append(self.tree.placed(Problem(path, text)))
+        problem = self.tree.placed(Problem(path, text))
+        if problem not in self.problems:  # some settings are read for several parts
+            self.problems.append(problem)
 
     def note(self, text: str) -> None:
         """Note what is to be told and is no mistake."""
