@@ -238,9 +238,13 @@ class DatasetInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DatasetInfo:
-        """Return what `dataclasses.asdict` made the values of, as a checkpoint holds them."""
+        """Return what `dataclasses.asdict` made the values of, as a checkpoint or JSON holds them.
+
+        Both have lists where there were tuples.
+        """
         unique = values.get("unique")
-        return cls(**{**values, "unique": cls.from_dict(unique) if unique else None})
+        frozen = {name: _frozen(value) for name, value in values.items()}
+        return cls(**{**frozen, "unique": cls.from_dict(unique) if unique else None})
 
     @property
     def num_keypoints(self) -> int:
@@ -261,3 +265,8 @@ class DatasetInfo:
             "unique_keypoint_names": self.unique.keypoint_names if self.unique else (),
             "unique_flip_pairs": self.unique.flip_pairs if self.unique else (),
         }
+
+
+def _frozen(value: Any) -> Any:
+    """Return tuples for lists, those within others too."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
 import pytest
@@ -13,8 +14,9 @@ CORNERS = DatasetInfo(("left_corner", "right_corner"), flip_pairs=((0, 1),))
 
 
 @pytest.mark.parametrize("unique", [None, CORNERS])
-def test_what_data_tells_survives_being_a_dict(unique):
+@pytest.mark.parametrize("kept", [dict, lambda values: json.loads(json.dumps(values))])
+def test_what_data_tells_survives_being_a_dict_or_json(unique, kept):
     info = DatasetInfo(**{**asdict(ANIMALS), "unique": unique})
-    again = DatasetInfo.from_dict(asdict(info))
+    again = DatasetInfo.from_dict(kept(asdict(info)))
     assert again == info
     assert again.wiring() == info.wiring()

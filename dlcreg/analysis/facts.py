@@ -56,7 +56,7 @@ def with_facts(recording: Recording, facts: Mapping[str, Any], source: Path) -> 
         DataError: facts that do not fit the numbers.
     """
     try:
-        info = DatasetInfo.from_dict(_frozen(facts["info"]))
+        info = DatasetInfo.from_dict(facts["info"])
         video, rows = facts["video"], int(facts["rows"])
         if video is not None:
             fps = math.nan if video["fps"] is None else float(video["fps"])
@@ -83,15 +83,6 @@ def with_facts(recording: Recording, facts: Mapping[str, Any], source: Path) -> 
     ):
         raise DataError(f"{source}: the key points that it names are not those of its table")
     return found
-
-
-def _frozen(value: Any) -> Any:
-    """Return JSON's lists as tuples, which `DatasetInfo` has."""
-    if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
-    return value
 
 
 def _plain(value: Any) -> Any:

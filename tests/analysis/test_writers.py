@@ -171,6 +171,9 @@ def test_nwb_holds_a_series_for_each_keypoint(tmp_path):
         assert list(poses.skeleton.nodes[:]) == list(values.info.keypoint_names)
         corner = file.processing["behavior"]["PoseEstimation_single"]["corner1"]
         np.testing.assert_array_equal(corner.data[:], values.unique[:, 1, :2])
+    (tmp_path / "single").mkdir()
+    with pynwb.NWBHDF5IO(str(_write("nwb", single(), tmp_path / "single")), "r") as io:
+        assert "PoseEstimation" in io.read().processing["behavior"].data_interfaces
     with pytest.raises(DlcregError, match="has no time zone"):
         build_writer({"type": "nwb", "session_start_time": "2026-05-01"})
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from videos import damage, make_video
 
@@ -46,6 +47,8 @@ def test_every_frame_has_the_poses_that_the_predictor_finds(checkpoint, video, t
     expected = np.stack([one.keypoints[0, 0].numpy() for one in poses])
     np.testing.assert_allclose(found.keypoints[:, 0], expected, atol=1e-3)
     assert found.times == pytest.approx(np.arange(26) / 25)
+    table = pd.read_hdf(result.files[0])  # a model of one animal has DeepLabCut's tables of one
+    assert table.columns.names == ["scorer", "bodyparts", "coords"]
     assert found.provenance["checkpoint"] == checkpoint.name
     assert not [name for name in contents(tmp_path / "out") if name.startswith(".")]
 

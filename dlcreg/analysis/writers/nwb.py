@@ -25,8 +25,9 @@ _DEFINITION = "likelihood of the keypoint, from 0 to 1; NaN where there was no a
 class NWBWriter(Writer):
     """Neurodata Without Borders (Rübel et al., 2022), poses as ndx-pose has them.
 
-    The processing module ``behavior`` holds a ``PoseEstimation`` and a skeleton for each animal,
-    named as it is, for unique body parts called ``single``; its series hold x and y of a keypoint,
+    The processing module ``behavior`` holds a ``PoseEstimation_`` and a skeleton for each animal,
+    named as it is, for unique body parts called ``single``; that of a single animal without a name
+    is ``PoseEstimation``, which readers look for. Its series hold x and y of a keypoint,
     float32 ``(F, 2)``, NaN where it was not found, and the likelihood. Times are those of the
     frames where they are known, else they follow from the rate. The file's notes say what made it,
     as JSON.
@@ -135,7 +136,7 @@ def _estimation(
     where = f" in {video.path}, {video.size[1]} x {video.size[0]} pixels" if video else ""
     return pose.PoseEstimation(
         pose_estimation_series=series,
-        name=f"PoseEstimation_{individual}",
+        name="PoseEstimation" if is_single(recording) else f"PoseEstimation_{individual}",
         description=f"poses of {individual}{where}",
         scorer=recording.scorer,
         source_software="dlcreg",
