@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dlcreg.analysis.belonging import check_video
 from dlcreg.analysis.finding import result_of
 from dlcreg.analysis.labelled_video import Labelled, write_labelled_video
 from dlcreg.analysis.painting import ColorBy, Painter
@@ -59,7 +60,7 @@ def label_video(
         progress: called with the number of frames that are done and of all, None if unknown.
 
     Raises:
-        DataError: the video or its poses cannot be read.
+        DataError: the video or its poses cannot be read, or they do not belong together.
         ProjectError: there is no such project, or its skeleton joins none of the keypoints.
         DlcregError: an argument is out of range, or the file cannot be written.
     """
@@ -76,6 +77,7 @@ def label_video(
         where = Path(folder) if folder is not None else None
         path = Path(result) if result is not None else result_of(video, where, filtered)
         recording = read_recording(path)
+        check_video(recording, path, reader.info)
         if project is not None:
             recording = _with_skeleton(recording, Path(project))
         elif skeleton and not recording.info.skeleton:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
+from dlcreg.analysis.belonging import check_video
 from dlcreg.analysis.outliers import jumps, novel, spread, uncertainty
 from dlcreg.analysis.reading import read_recording
 from dlcreg.analysis.tables import blocks, layout_of
@@ -87,13 +88,8 @@ def outliers(
     folder = into.root / "labeled-data" / video.stem
     with open_video(video) as reader:
         number, size = reader.info.num_frames, reader.info.size
-    length = len(recording)
-    if number is not None and "frames" in recording.provenance:
-        length = max(length, number)  # it was analysed in part, and has no rows of the rest
-    if number is not None and abs(number - length) > 0.01 * number + 1:
-        raise DataError(
-            f"{result} has {length} frames and {video} {number}: they do not belong together"
-        )
+        check_video(recording, Path(result), reader.info, whole=True)
+    length = max(len(recording), number or 0)  # one that was analysed in part lacks the last rows
     width = max(1, math.ceil(math.log10(max(length, 2))))
     there = _extracted(folder)
     first, stop = recording.asked

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dlcreg.analysis.belonging import video_of
 from dlcreg.analysis.plots import plot_track, tracks_of
 from dlcreg.analysis.reading import read_recording
-from dlcreg.data.video import SUFFIXES, open_video
+from dlcreg.data.video import open_video
 from dlcreg.errors import DataError, DlcregError
-from dlcreg.recording import Recording
 
 
 def plot_result(
@@ -36,15 +36,16 @@ def plot_result(
         the PNG files.
 
     Raises:
-        DataError: the result or the video cannot be read, or there is no such individual.
+        DataError: the result or the video cannot be read, they do not belong together, or there is
+            no such individual.
         DlcregError: `pcutoff` is out of range, or a figure cannot be written.
     """
     if not 0 <= pcutoff <= 1:
         raise DlcregError(f"pcutoff={pcutoff:g}: a likelihood lies between 0 and 1")
     result = Path(result)
     recording = read_recording(result)
-    path = Path(video) if video is not None else video_of(result, recording)
-    image = None if path is None else _first_frame(path, asked=video is not None)
+    path = video_of(result, recording, video)
+    image = None if path is None else _first_frame(path)
     name = path.stem if path is not None else result.stem.split("DLC")[0] or result.stem
     folder = Path(out) if out is not None else result.parent / "plot-poses" / name
     tracks = tracks_of(recording)
@@ -61,28 +62,6 @@ def plot_result(
     return written
 
 
-def video_of(result: Path, recording: Recording) -> Path | None:
-    """Return the video that a result is of, beside it or where it says; None if it is gone."""
-    named = recording.video.path if recording.video is not None else None
-    if named is not None:
-        for path in (result.parent / named.name, named):
-            if path.is_file():
-                return path
-    beside = [
-        path
-        for path in result.parent.iterdir()
-        if path.suffix.lower() in SUFFIXES
-        and result.name.startswith(path.stem)
-        and not path.stem.endswith("_labeled")
-    ]
-    return max(beside, key=lambda path: len(path.stem), default=None)
-
-
-def _first_frame(path: Path, asked: bool) -> np.ndarray | None:
-    try:
-        with open_video(path) as reader:
-            return next((f.image for f in reader.frames() if f.image is not None), None)
-    except DataError:
-        if asked:
-            raise
-    return None
+def _first_frame(path: Path) -> np.ndarray | None:
+    with open_video(path) as reader:
+        return next((f.image for f in reader.frames() if f.image is not None), None)

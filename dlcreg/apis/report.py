@@ -44,7 +44,7 @@ def report(
         the page.
 
     Raises:
-        DataError: there is nothing to report of.
+        DataError: there is nothing to report of, or the video is another one.
         DlcregError: an argument is out of range, or the page cannot be written.
     """
     if not 0 <= pcutoff <= 1:

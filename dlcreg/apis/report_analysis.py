@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from dlcreg.analysis.belonging import video_of
 from dlcreg.analysis.painting import Painter
 from dlcreg.analysis.plots import Track, plot_track, tracks_of
 from dlcreg.analysis.reading import read_recording
-from dlcreg.apis.plot import video_of
 from dlcreg.apis.report_page import Picture, Section, Table, photograph
 from dlcreg.contracts import VideoFrame
 from dlcreg.data.video import open_video
@@ -38,10 +38,10 @@ def analysis_sections(
         worst: how many of the least likely frames are shown.
 
     Raises:
-        DataError: the result or the video cannot be read.
+        DataError: the result or the video cannot be read, or they do not belong together.
     """
     recording = read_recording(result)
-    path = Path(video) if video is not None else video_of(result, recording)
+    path = video_of(result, recording, video)
     begin, shown = _frames(path, recording, pcutoff, worst)
     tracks = tracks_of(recording)
     first, stop = recording.asked

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from dlcreg.apis.outliers import outliers
 from dlcreg.data import Project
 from dlcreg.data.demo import generate
 from dlcreg.data.video import open_video
+from dlcreg.recording import VideoInfo
 from dlcreg.structures import DatasetInfo
 
 
@@ -135,6 +138,15 @@ def test_faults_are_told_before_anything_is_written(case):
     H5Writer().write(longer, result)
     with pytest.raises(DataError, match="do not belong together"):
         outliers(result, project, video)
+    analysed = VideoInfo(Path("mouse.mp4"), (64, 96), 10.0, 10 * len(recording))
+    for other, said in ((analysed, "which has"), (replace(analysed, size=(9, 9)), "frames are 9")):
+        part = written(
+            at={("scores", 3): 0.1}, video=other, provenance={"frames": [0, len(recording)]}
+        )
+        with pytest.raises(
+            DataError, match=rf"is of mouse\.mp4, .*{said}.* do not belong together"
+        ):
+            outliers(part, project, video)
     with pytest.raises(ValueError, match="method must be one of"):
         outliers(result, project, video, method="odd")
     assert sorted(project.rglob("*")) == before
