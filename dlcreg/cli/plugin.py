@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ def add_parser(commands: Any) -> None:
     """Add the sub-commands."""
     parser = commands.add_parser("plugin", help="make a plug-in package, or check one")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    new = actions.add_parser("new", help="write a package that installs, tests and trains at once")
+    new = actions.add_parser(
+        "new", help="write a package that installs, passes its tests and works at once"
+    )
     new.add_argument("kind", metavar="KIND", help="backbone, neck, head, codec, loss, ...")
     new.add_argument("name", metavar="NAME", help="name of the package, such as my-head")
     new.add_argument("--out", metavar="DIR", default=".", help="folder to make it in")
@@ -54,7 +57,7 @@ def run_new(args: argparse.Namespace) -> int:
     for file in made.files:
         print(f"  {file}")
     print("\nnext:")
-    for command in _next_steps(made.root, made.name):
+    for command in _next_steps(made.root, made.name, made.commands):
         print(f"  {command}")
     return 0
 
@@ -90,12 +93,11 @@ def _report_lines(report: Any) -> list[str]:
     return lines
 
 
-def _next_steps(root: Path, name: str) -> list[str]:
+def _next_steps(root: Path, name: str, commands: Sequence[str]) -> list[str]:
     return [
         f"cd {shlex.quote(str(root))}",
         "pip install -e '.[test]'",
         "python -m pytest",
         f"dlcreg plugin check {name}",
-        "dlcreg demo --work-dir demo --project-only",
-        "dlcreg train configs/demo.py --project demo/project",
+        *commands,
     ]

@@ -53,7 +53,7 @@ class Reader(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the file; more than once does no harm."""
+        """Close the file: no frame comes any more. More than once does no harm."""
 
     @classmethod
     def can_read(cls, path: Path) -> bool:

@@ -60,6 +60,7 @@ class NewPlugin:
         class_name: the part, as configs name it.
         registry: plural of its kind, such as ``heads``.
         files: relative to `root`, sorted.
+        commands: that try it once it is installed, to be given in `root`.
     """
 
     root: Path
@@ -68,6 +69,7 @@ class NewPlugin:
     class_name: str
     registry: str
     files: tuple[str, ...]
+    commands: tuple[str, ...]
 
 
 def new_plugin(
@@ -79,10 +81,10 @@ def new_plugin(
     licence: Licence = "MIT",
     class_name: str = "",
 ) -> NewPlugin:
-    """Write a package with a working part, its tests, a README and a config.
+    """Write a package with a working part, its tests, a README and, for what trains, a config.
 
     The folder appears whole or not at all. The package installs, passes its tests and trains on
-    the demo project as it is.
+    the demo project, or analyses its videos, as it is.
 
     Args:
         kind: singular or plural, such as ``head``.
@@ -123,6 +125,7 @@ def new_plugin(
     texts = {
         target.format(**values): _filled(source.format(**values), values)
         for source, target in _FILES.items()
+        if source != "demo.py" or _trains(registry.name)
     }
     for path in sorted((_folder() / registry.name).glob("*.tmpl")):
         if f"{{registry}}/{path.stem}" not in _FILES:
@@ -133,7 +136,8 @@ def new_plugin(
         for path, text in texts.items():
             (temporary / path).parent.mkdir(parents=True, exist_ok=True)
             (temporary / path).write_text(text, encoding="utf-8")
-    return NewPlugin(root, name, module, class_name, registry.name, tuple(sorted(texts)))
+    commands = tuple(values["commands"].splitlines())
+    return NewPlugin(root, name, module, class_name, registry.name, tuple(sorted(texts)), commands)
 
 
 def kinds() -> tuple[str, ...]:
@@ -240,12 +244,19 @@ def _texts() -> Mapping[str, Any]:
     return content
 
 
+def _trains(registry: str) -> bool:
+    """Return whether parts of a kind are named in a config that trains."""
+    return "commands" not in _texts()[registry]
+
+
 def _texts_of(registry: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Return description, usage and the slots of the config for one kind."""
-    own = _texts()[registry]
-    slots = {**_texts()["slots"], **own["slots"]}
-    texts = {"summary": own["summary"], "usage": own["usage"], **slots}
-    return {key: Template(text).substitute(values) for key, text in texts.items()}
+    """Return description, usage, commands and the slots of the files for one kind."""
+    common, own = _texts(), _texts()[registry]
+    texts = {"commands": common["commands"], **common["slots"], **own, **own.get("slots", {})}
+    texts.pop("slots", None)
+    filled = {key: Template(text).substitute(values) for key, text in texts.items()}
+    how = "use_config.md" if _trains(registry) else "use_command.md"
+    return {**filled, "use": _filled(how, filled).rstrip()}
 
 
 def _template(name: str) -> str:

@@ -34,6 +34,7 @@ OF_THEIR_OWN = (
     "datasets",
     "metrics",
     "detectors",
+    "readers",
     "trackers",
     "writers",
 )

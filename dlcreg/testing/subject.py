@@ -15,6 +15,7 @@ from dlcreg.errors import ConfigError
 from dlcreg.registry import CODECS, REGISTRIES, Registry
 from dlcreg.schema import Parameter, shape_of, signature_of
 from dlcreg.structures import DatasetInfo
+from dlcreg.testing.clips import clip
 from dlcreg.testing.results import NotBuilt
 from dlcreg.wiring import construct
 
@@ -144,6 +145,8 @@ class Subject:
                 written["losses"] = {name: {"type": "MSELoss"} for name in outputs}
         if self.kind == "codecs" and "stride" in self.parameters:
             written.setdefault("stride", 4.0)
+        if self.kind == "readers" and "path" in self.parameters:
+            written.setdefault("path", clip())
         return written
 
     def build(self, seed: int = 0, **context: Any) -> Any:

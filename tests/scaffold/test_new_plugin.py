@@ -34,14 +34,14 @@ def test_the_kind_is_taken_in_the_singular_and_in_the_plural(new, kind):
     assert (made.registry, made.class_name, made.module) == ("heads", "MyHead", "my_head")
 
 
-def test_every_kind_that_a_config_names_has_a_template():
+def test_every_kind_that_a_user_names_has_a_template():
     templated = {
         registry.REGISTRIES[f"{k}es" if k == "loss" else f"{k}s"] for k in scaffold.kinds()
     }
     assert templated >= {
         registry.BACKBONES, registry.NECKS, registry.HEADS, registry.CODECS, registry.LOSSES,
         registry.OPTIMIZERS, registry.TRANSFORMS, registry.DATASETS, registry.METRICS,
-        registry.HOOKS, registry.SCHEDULERS,
+        registry.HOOKS, registry.SCHEDULERS, registry.READERS,
     }  # fmt: skip
 
 
@@ -136,6 +136,15 @@ def test_the_command_prints_the_next_commands(tmp_path, capsys):
         "dlcreg demo --work-dir demo --project-only",
         "dlcreg train configs/demo.py --project demo/project",
     ]
+
+
+def test_a_kind_that_no_config_names_has_the_command_that_uses_it(new):
+    made = new("reader", "my-reader")
+    assert not [file for file in made.files if file.startswith("configs")]
+    assert made.commands[-1] == "dlcreg analyze demo/run/best.pth clip.npy --reader MyReader"
+    readme = (made.root / "README.md").read_text()
+    assert "\n".join(made.commands) in readme
+    assert "config" not in readme
 
 
 def test_making_a_package_imports_no_torch(tmp_path):
