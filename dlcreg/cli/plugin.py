@@ -15,9 +15,7 @@ def add_parser(commands: Any) -> None:
     """Add the sub-commands."""
     parser = commands.add_parser("plugin", help="make a plug-in package, or check one")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    new = actions.add_parser(
-        "new", help="write a package that installs, passes its tests and works at once"
-    )
+    new = actions.add_parser("new", help="write a package that installs, tests and runs at once")
     new.add_argument("kind", metavar="KIND", help="backbone, neck, head, codec, loss, ...")
     new.add_argument("name", metavar="NAME", help="name of the package, such as my-head")
     new.add_argument("--out", metavar="DIR", default=".", help="folder to make it in")

@@ -1,4 +1,4 @@
-"""A package of each kind, as `dlcreg plugin new` makes it: installed, tested, checked, trained."""
+"""A package of each kind, as `dlcreg plugin new` makes it: installed, tested, checked, used."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from dlcreg.data.demo import generate
 
 PREFIX = "acceptance-new-"
 
-TRAIN = """
+USE = """
 import sys
+import numpy as np
 from dlcreg import apis
 
-root, packages = sys.argv[1], sys.argv[2:]
+root, video, packages = sys.argv[1], sys.argv[2], sys.argv[3:]
 tiny = {
     "solver.max_epochs": 1, "solver.tensorboard": False, "evaluation.pictures": 0,
     "data.train.transform": [dict(type="Resize", longest=48)],
@@ -28,6 +29,14 @@ for package in packages:
     kept = {k: v for k, v in tiny.items() if "transform" not in k or "transform" not in package}
     result = apis.train(config, project=root, work_dir=package + "/run", options=kept)
     assert result.metrics["test"]["mean_error_px"] > 0, package
+np.save(video, np.random.default_rng(0).integers(0, 255, (4, 64, 64), np.uint8))
+(analyzed,) = apis.analyze(
+    result.checkpoint, video, reader="AcceptanceNewReader", tracker="AcceptanceNewTracker",
+    formats=["AcceptanceNewWriter"],
+)
+assert analyzed.status == "done", analyzed.error
+assert analyzed.frames == 4
+assert len(analyzed.files[0].read_text().splitlines()) == 4
 """
 
 CHECK = """
@@ -89,8 +98,9 @@ def test_each_passes_the_checks_of_packages(packages, run):
     assert done.returncode == 0
 
 
-def test_each_trains_on_the_demo_project(packages, run, project):
-    run("-c", TRAIN, project, *packages.values())
-    for kind, root in packages.items():
+def test_each_trains_on_the_demo_project_or_analyses_a_video(packages, run, project, tmp_path):
+    trained = {kind: root for kind, root in packages.items() if (root / "configs").exists()}
+    run("-c", USE, project, tmp_path / "clip.npy", *trained.values())
+    for kind, root in trained.items():
         provenance = (root / "run/provenance.json").read_text()
         assert f'"distribution": "{PREFIX}{kind}"' in provenance, kind

@@ -41,7 +41,8 @@ def test_every_kind_that_a_user_names_has_a_template():
     assert templated >= {
         registry.BACKBONES, registry.NECKS, registry.HEADS, registry.CODECS, registry.LOSSES,
         registry.OPTIMIZERS, registry.TRANSFORMS, registry.DATASETS, registry.METRICS,
-        registry.HOOKS, registry.SCHEDULERS, registry.READERS,
+        registry.HOOKS, registry.SCHEDULERS, registry.READERS, registry.TRACKERS,
+        registry.WRITERS,
     }  # fmt: skip
 
 
