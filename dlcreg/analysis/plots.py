@@ -106,8 +106,12 @@ def plot_track(
         figure.axes[1].set_xlabel(unit)
         return figure
 
+    known = track.scores
+    if recording.readable is not None:  # of the others there is nothing to show
+        known = np.where(recording.readable[:, None], known, np.nan)
+
     def likelihood() -> Figure:
-        return _likelihood(times, unit, track.scores, track.names, pcutoff)
+        return _likelihood(times, unit, known, track.names, pcutoff)
 
     def jumps() -> Figure:
         return _jumps(likely, track.names)
@@ -139,8 +143,9 @@ def _figure(width: float, height: float) -> Figure:
 
 def _times(recording: Recording) -> tuple[np.ndarray, str]:
     """Return where the frames are on the axis of time, and what that axis is called."""
-    if recording.times is not None and np.isfinite(recording.times).all():
-        return recording.times, "time, seconds"
+    times = recording.times
+    if times is not None and np.isfinite(times).all() and (len(times) < 2 or np.ptp(times) > 0):
+        return times, "time, seconds"
     return np.arange(len(recording), dtype=np.float64), "frame"
 
 
@@ -198,14 +203,19 @@ def _lines(axes: Axes, times: np.ndarray, values: np.ndarray, colours: np.ndarra
 def _likelihood(
     times: np.ndarray, unit: str, scores: np.ndarray, names: Sequence[str], pcutoff: float
 ) -> Figure:
-    """Return a strip for each keypoint, likelihood over time, and beside it how it is spread."""
+    """Return a strip for each keypoint, likelihood over time, and beside it how it is spread.
+
+    Frames whose likelihoods are NaN are blank.
+    """
     figure = _figure(12, 1.4 + 0.24 * len(names))
     left, right = figure.subplots(1, 2, width_ratios=(3, 1), sharey=True)
     width = max(1, -(-len(scores) // _COLUMNS))
     starts = np.arange(0, len(scores), width)
     if len(starts):
-        sizes = np.diff(np.r_[starts, len(scores)])[:, None]
-        means = np.add.reduceat(scores.astype(np.float64), starts, axis=0) / sizes
+        known = np.isfinite(scores)
+        sizes = np.add.reduceat(known, starts, axis=0, dtype=np.float64)
+        sums = np.add.reduceat(np.where(known, scores, 0.0), starts, axis=0)
+        means = np.ma.masked_array(sums, sizes == 0) / np.maximum(sizes, 1)
         extent = (times[0], times[-1] if len(times) > 1 else times[0] + 1, len(names) - 0.5, -0.5)
         strips = left.imshow(
             means.T, aspect="auto", extent=extent, vmin=0, vmax=1, interpolation="nearest"

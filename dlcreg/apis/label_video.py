@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcreg.analysis.belonging import check_video
+from dlcreg.analysis.cutoffs import warn_of_cutoff
 from dlcreg.analysis.finding import result_of
 from dlcreg.analysis.labelled_video import Labelled, write_labelled_video
 from dlcreg.analysis.painting import ColorBy, Painter
@@ -78,6 +79,7 @@ def label_video(
         path = Path(result) if result is not None else result_of(video, where, filtered)
         recording = read_recording(path)
         check_video(recording, path, reader.info)
+        warn_of_cutoff(recording, pcutoff)
         if project is not None:
             recording = _with_skeleton(recording, Path(project))
         elif skeleton and not recording.info.skeleton:

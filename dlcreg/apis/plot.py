@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcreg.analysis.belonging import video_of
+from dlcreg.analysis.cutoffs import warn_of_cutoff
 from dlcreg.analysis.plots import plot_track, tracks_of
 from dlcreg.analysis.reading import read_recording
 from dlcreg.data.video import open_video
@@ -46,20 +47,33 @@ def plot_result(
     recording = read_recording(result)
     path = video_of(result, recording, video)
     image = None if path is None else _first_frame(path)
-    name = path.stem if path is not None else result.stem.split("DLC")[0] or result.stem
+    warn_of_cutoff(recording, pcutoff)
+    name, marks = _name_and_marks(result.stem, recording.scorer, path)
     folder = Path(out) if out is not None else result.parent / "plot-poses" / name
     tracks = tracks_of(recording)
     unknown = set(individuals) - {track.name for track in tracks}
     if unknown:
         known = ", ".join(track.name for track in tracks if track.name) or "a single one"
         raise DataError(f"there is no individual {min(unknown)!r} in {result}; there is {known}")
-    marks = result.stem.removeprefix(name).removeprefix(recording.scorer)
     written = []
     for track in tracks:
         if not individuals or track.name in individuals:
             suffix = f"{marks}{'-' if track.name else ''}{track.name}"
             written += plot_track(folder, suffix, track, recording, pcutoff, image)
     return written
+
+
+def _name_and_marks(stem: str, scorer: str, video: Path | None) -> tuple[str, str]:
+    """Return the name of the video in a result's, and what follows on the scorer, as ``_el``.
+
+    >>> _name_and_marks("clipDLC_X_el", "DLC_X", Path("copy.mp4"))
+    ('clip', '_el')
+    """
+    name = video.stem if video is not None else ""
+    if not name or not stem.startswith(name):  # a copy of the video may have any name
+        name = stem.split("DLC")[0] or stem
+    marks = stem.removeprefix(name).removeprefix(scorer)
+    return name, f"_{marks}" if marks[:1].isalnum() else marks
 
 
 def _first_frame(path: Path) -> np.ndarray | None:

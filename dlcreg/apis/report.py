@@ -7,6 +7,7 @@ from pathlib import Path
 from dlcreg.apis.report_analysis import analysis_sections
 from dlcreg.apis.report_evaluation import evaluation_sections
 from dlcreg.apis.report_page import write_page
+from dlcreg.data.video import SUFFIXES
 from dlcreg.errors import DataError, DlcregError
 
 
@@ -70,6 +71,8 @@ def _evaluation_of(source: Path) -> Path:
     """Return the folder of an evaluation: of a run or a checkpoint the newest one."""
     if not source.exists():
         raise DataError(f"there is no {source}")
+    if source.suffix.lower() in SUFFIXES:
+        raise DataError(f"{source} is a video: give the .h5 of its analysis (dlcreg analyze)")
     folder = source if source.is_dir() else source.parent
     if (folder / "metrics.json").is_file():
         return folder

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcreg.analysis.belonging import video_of
+from dlcreg.analysis.cutoffs import warn_of_cutoff
 from dlcreg.analysis.painting import Painter
 from dlcreg.analysis.plots import Track, plot_track, tracks_of
 from dlcreg.analysis.reading import read_recording
@@ -42,6 +43,7 @@ def analysis_sections(
     """
     recording = read_recording(result)
     path = video_of(result, recording, video)
+    warn_of_cutoff(recording, pcutoff)
     begin, shown = _frames(path, recording, pcutoff, worst)
     tracks = tracks_of(recording)
     first, stop = recording.asked

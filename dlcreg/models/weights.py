@@ -11,7 +11,6 @@ from urllib.error import URLError
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,7 +18,6 @@ from dlcreg.errors import CheckpointError
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _SHOWN = 10
-_UNREADABLE = (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError, ValueError)
 
 
 def read_state(source: str | Path | Mapping[str, Any]) -> dict[str, Tensor]:
@@ -149,7 +147,7 @@ def _read_file(path: Path) -> Any:
             # An unusual pickle protocol: what cannot be read raises all the same.
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             return torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
+    except Exception as error:  # torch takes any file for a pickle, whose bytes may say anything
         reason = str(error).strip().split("\n")[0][:200]
         if isinstance(error, pickle.UnpicklingError):  # torch advises to run what the file holds
             reason = "it is no such file"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 import shutil
-import zipfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,17 +71,26 @@ def load(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
         CheckpointError: there is no such file, or it is damaged or of another kind.
     """
     path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: give a checkpoint. {_checkpoints_in(path)}")
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}.")
     try:
-        content = torch.load(path, map_location=map_location, weights_only=True)
+        with warnings.catch_warnings():
+            # An unusual pickle protocol: what cannot be read raises all the same.
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            content = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is damaged, or was not written by dlcreg: only tensors and plain containers "
             "are read."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (RuntimeError, EOFError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {first_line(error)}") from error
+    except Exception as error:  # torch takes any file for a pickle, whose bytes may say anything
+        raise CheckpointError(
+            f"{path} is no checkpoint, or is damaged: torch cannot read it ({first_line(error)})."
+        ) from error
     if not isinstance(content, dict) or "model" not in content or "format" not in content:
         raise CheckpointError(
             f"{path} is no checkpoint of dlcreg: it lacks 'format' and 'model'. Weights of other "
@@ -92,6 +102,13 @@ def load(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
             f"it has format {content['format']}, and {FORMAT} is known here. Upgrade dlcreg."
         )
     return content
+
+
+def _checkpoints_in(folder: Path) -> str:
+    """Return the line that names the checkpoints of a folder."""
+    names = [path.name for path in folder.iterdir() if is_checkpoint(path)]
+    names.sort(key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
+    return f"It holds {', '.join(names)}." if names else "It holds none."
 
 
 def plain(value: Any, where: str = "checkpoint") -> Any:

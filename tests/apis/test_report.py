@@ -89,6 +89,9 @@ def test_what_is_not_there_is_one_line(run, tmp_path, capsys):
         report(run)
     with pytest.raises(DataError, match="holds no evaluation"):
         report(tmp_path)
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(DataError, match=r"clip\.mp4 is a video: give the \.h5 of its analysis"):
+        report(tmp_path / "clip.mp4")
     with pytest.raises(DlcregError, match="give a share above 0"):
         report(run, right_within=0)
     assert main(["report", str(tmp_path / "no")]) == 2

@@ -1,8 +1,12 @@
 import builtins
 import errno
+import io
 import os
+import pickle
+import random
 import resource
 import shutil
+import zipfile
 from functools import partial
 
 import numpy as np
@@ -79,6 +83,39 @@ def test_a_truncated_file_is_told(tmp_path, keep):
     path.write_bytes(data[: int(len(data) * keep) if isinstance(keep, float) else keep])
     with pytest.raises(CheckpointError, match=r"a\.pth is damaged"):
         checkpoint.load(path)
+
+
+def _archive():
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w") as archive:
+        archive.writestr("a.txt", "hello")
+    return buffer.getvalue()
+
+
+_GARBAGE = {
+    "config": b"_base_ = 'base.py'\nmodel = dict(type='PoseModel')\n",
+    "words": "Gänse, Füchse\n".encode(),
+    "latin": b"\x80\x02X\x02\x00\x00\x00\xff\xfe.",
+    "short": b"J1",
+    "unknown": b"h\x07.",
+    "archive": _archive(),
+    "pickle": pickle.dumps([1, 2]),
+    "noise": bytes(random.Random(0).randbytes(300)),
+}
+
+
+@pytest.mark.parametrize("name", _GARBAGE)
+def test_any_other_file_is_one_error(tmp_path, name):
+    path = tmp_path / "config.py"
+    path.write_bytes(_GARBAGE[name])
+    with pytest.raises(CheckpointError, match=r"config\.py (is no checkpoint|is damaged|was not)"):
+        checkpoint.load(path)
+
+
+def test_of_a_folder_the_checkpoints_are_named(tmp_path):
+    for name in ("epoch_10.pth", "epoch_9.pth", "train.log"):
+        (tmp_path / name).touch()
+    with pytest.raises(CheckpointError, match=r"is a folder.* holds epoch_9\.pth, epoch_10\.pth\."):
+        checkpoint.load(tmp_path)
 
 
 def test_a_file_that_would_run_code_is_not_loaded(tmp_path):
