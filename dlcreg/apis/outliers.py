@@ -36,11 +36,13 @@ class Outliers:
         frames: their numbers in the video.
         folder: where their images lie.
         table: what the model found in them, for correction.
+        gap: least frames between two of them, and from those that were there.
     """
 
     frames: list[int]
     folder: Path
     table: Path
+    gap: int
 
 
 def outliers(
@@ -105,14 +107,14 @@ def outliers(
     iteration = int(read_config(into.root).get("iteration") or 0)
     table = folder / f"machinelabels-iter{iteration}.h5"
     if not frames:
-        return Outliers([], folder, table)
+        return Outliers([], folder, table, gap)
     list_video(into.root, video, size)
     names = [f"img{frame:0{width}d}.png" for frame in frames]
     for path, image in zip((folder / name for name in names), _images(video, frames), strict=True):
         with written_whole(path) as temporary:
             Image.fromarray(image).save(temporary, format="PNG")
     _add_rows(table, recording, frames, [("labeled-data", video.stem, name) for name in names])
-    return Outliers(frames, folder, table)
+    return Outliers(frames, folder, table, gap)
 
 
 def _check_names(recording: Recording, project: Project, result: Path) -> None:

@@ -53,9 +53,11 @@ def run(args: argparse.Namespace) -> int:
         gap=args.gap,
     )
     if not found.frames:
-        print("no such frame that is not there already")
+        print(f"no frame is added: all such are there, or nearer than {found.gap} frames (--gap)")
         return 0
     print(f"{len(found.frames)} frames: {', '.join(map(str, found.frames))}")
+    if len(found.frames) < args.count:
+        print(f"fewer:   there are no others that are {found.gap} frames apart (--gap)")
     print(f"images:  {found.folder}")
     print(f"poses:   {found.table}")
     print(f"correct: napari {found.folder}")
