@@ -98,6 +98,14 @@ def test_half_precision_and_eight_bits_are_measured(single, images, tmp_path):
     assert sizes[0] > 1.5 * sizes[2]
     assert half.deviation.score < 0.05
     assert 0 < eight.deviation.score < 0.5
+    graph = onnx.load(eight.out).graph
+    floats = {tensor.name for tensor in graph.initializer}
+    layers = [node.input[1] for node in graph.node if node.op_type == "Conv"]
+    heads = [name for name in layers if ".head." in name]
+    assert heads
+    assert {layers[0], *heads} == floats & {*layers}  # those at the ends, and no others
+    decoding = [node for node in graph.node if node.op_type == "MatMul"]
+    assert not {name for node in decoding for name in node.input if "DequantizeLinear" in name}
 
 
 @pytest.mark.exhaustive

@@ -108,12 +108,26 @@ def _quantised(model: Any, calibration: list[dict[str, np.ndarray]]) -> Any:
 
 
 def _at_the_ends(model: Any) -> list[str]:
-    """Return the names of the layers that lose most by whole numbers: the first and the last two.
+    """Return the names of what loses most by whole numbers.
 
-    The one sees the pixels, the others make the outputs, which differ by little where they count.
+    The first layer sees the pixels, the last ones make the maps or coordinates that are read, and
+    what is behind these, the decoding, computes with pixels.
     """
-    layers = [node.name for node in model.graph.node if node.op_type in _QUANTISED]
-    return [*layers[:1], *layers[-2:]] if len(layers) > 3 else []
+    weights = {tensor.name for tensor in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
+    able = [node for node in model.graph.node if node.op_type in _QUANTISED]
+    layers = [node.name for node in able if node.input[1] in weights]
+    ends, seen, waiting = layers[:1], set[str](), [value.name for value in model.graph.output]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None or node.name in seen:
+            continue
+        seen.add(node.name)
+        if node.op_type in _QUANTISED:
+            ends.append(node.name)
+        if node.name not in layers:
+            waiting += node.input
+    return ends if len(layers) > 3 else []
 
 
 @contextlib.contextmanager
