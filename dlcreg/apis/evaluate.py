@@ -62,9 +62,10 @@ def evaluate(
     """Measure a checkpoint on the train, the validation and the test part of the data.
 
     Writes ``evaluation/metrics.json``, ``per_keypoint.csv``, ``predictions_<part>.json`` (COCO
-    results, which do for proposals of other models), ``provenance.json`` and pictures of the best
-    and the worst frames into the work dir; into ``evaluation_2`` and so on where the
-    former hold numbers of another checkpoint, config or split. Each image is in the part in which
+    results, which do for proposals of other models), ``predictions_<part>_unique.json`` of unique
+    body parts, ``provenance.json`` and pictures of the best and the worst frames into the work dir;
+    into ``evaluation_2`` and so on where the former hold numbers of another checkpoint, config or
+    split. Each image is in the part in which
     it was in training, whatever was labelled since, unless `split` or the config says another
     split. Of a part whose samples are poses that another model proposed, these are measured, too.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,18 @@ from dlcreg.apis.parts import evaluated_parts
 from dlcreg.apis.pictures import draw_frames
 from dlcreg.apis.report_charts import calibration, error_histogram, error_ranges, likelihoods
 from dlcreg.apis.report_page import STYLE, Picture, Section, Table, photograph, svg
-from dlcreg.apis.report_points import Points, points_of
-from dlcreg.apis.results import Predictions, extremes
+from dlcreg.apis.report_points import Points, points_of, taken_for
+from dlcreg.apis.results import (
+    Predictions,
+    extremes,
+    predictions_file,
+    read_predictions,
+    unique_names,
+)
 from dlcreg.apis.settings import read_config
 from dlcreg.builder import build_data
 from dlcreg.config import ConfigTree
 from dlcreg.contracts import Dataset
-from dlcreg.data.proposals import Proposals
 from dlcreg.data.split import Split
 from dlcreg.errors import DataError
 from dlcreg.structures import DatasetInfo
@@ -54,25 +58,31 @@ def evaluation_sections(
     parts = {
         name: dataset
         for name, dataset in evaluated_parts(data).items()
-        if (folder / f"predictions_{name}.json").is_file()
+        if predictions_file(folder, name).is_file()
     }
     if not parts:
         raise DataError(
             f"there are no predictions in {folder}: evaluate once more, dlcreg test CHECKPOINT"
         )
-    found = {name: _predictions(folder, name, dataset) for name, dataset in parts.items()}
+    found = {name: read_predictions(folder, name, dataset) for name, dataset in parts.items()}
     points = {name: points_of(dataset, found[name]) for name, dataset in parts.items()}
     info = data.info
     last = list(parts)[-1]
-    cutoffs = _cutoffs(points[last], info.num_keypoints, right_within)
+    names = info.keypoint_names
+    if any(poses.unique is not None for some in found.values() for _, poses in some):
+        names += unique_names(info)
+    cutoffs = _cutoffs(points[last], len(names), right_within)
     checkpoint = (known.get("measured") or {}).get("checkpoint", "")
     images = ", ".join(f"{len(found[name])} {name}" for name in parts)
     lead = f"{checkpoint}, images: {images}; made with dlcreg {known['dlcreg']}"
     pcutoff = float(tree.get("evaluation.pcutoff", 0.6))
     return lead, [
         _measures(metrics),
-        _errors(points, info),
-        _trust(points, last, cutoffs, info, right_within),
+        _errors(points, names, info),
+        *_identity(
+            {name: taken_for(dataset, found[name]) for name, dataset in parts.items()}, info
+        ),
+        _trust(points, last, cutoffs, names, right_within),
         *_training(folder.parent),
         _worst(parts[last], last, found[last], worst, pcutoff),
         _origin(known, tree),
@@ -90,18 +100,6 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise DataError(f"{path} is damaged: {error}") from error
-
-
-def _predictions(folder: Path, name: str, dataset: Dataset) -> Predictions:
-    proposals = Proposals.read(folder / f"predictions_{name}.json")
-    count = dataset.info.num_keypoints
-    found = []
-    for meta in dataset.image_metas():
-        one = proposals.of(meta.image_id, meta.path)
-        poses = one.as_poses(count)
-        # the extent of keypoints is no box that the model found
-        found.append((meta, replace(poses, boxes=None) if one.derived.all() else poses))
-    return found
 
 
 def _cutoffs(points: Points, keypoints: int, right_within: float) -> list[Cutoff | None]:
@@ -131,24 +129,24 @@ def _summary(points: Points) -> list[Any]:
     return [len(points), 100 * len(errors) / len(points), errors.mean(), *spread]
 
 
-def _errors(points: Mapping[str, Points], info: DatasetInfo) -> Section:
+def _errors(points: Mapping[str, Points], names: Sequence[str], info: DatasetInfo) -> Section:
     columns = ["labelled", "found, %", "mean, px", "median", "95 %"]
     tables = []
     for part, one in points.items():
-        rows = [
-            [name, *_summary(one.of(one.keypoints == k))]
-            for k, name in enumerate(info.keypoint_names)
-        ]
+        rows = [[name, *_summary(one.of(one.keypoints == k))] for k, name in enumerate(names)]
         tables.append(Table(f"{part}: keypoints", ["keypoint", *columns], rows))
         known = [i for i in range(len(info.individuals)) if (one.animals == i).any()]
         if info.identified and len(known) > 1:
             rows = [[info.individuals[i], *_summary(one.of(one.animals == i))] for i in known]
             tables.append(Table(f"{part}: animals", ["animal", *columns], rows))
-    names = info.keypoint_names
+    text = "Distance of each labelled point from the prediction of its animal, in pixels of the "
+    text += "original image."
+    if len(names) > info.num_keypoints:
+        text += " The last keypoints are unique body parts, which belong to no animal: "
+        text += ", ".join(names[info.num_keypoints :]) + "."
     return Section(
         "Errors",
-        "Distance of each labelled point from the prediction of its animal, in pixels of the "
-        "original image.",
+        text,
         tables,
         [
             svg(error_histogram(points), "How the errors are spread", "errors"),
@@ -157,14 +155,34 @@ def _errors(points: Mapping[str, Points], info: DatasetInfo) -> Section:
     )
 
 
+def _identity(tables: Mapping[str, np.ndarray | None], info: DatasetInfo) -> list[Section]:
+    """Return who was taken for whom, where the model says who is who."""
+    shown = []
+    for part, counts in tables.items():
+        if counts is None:
+            continue
+        found = slice(None) if counts[:, -1].any() else slice(-1)
+        columns = [*info.individuals, "none of them"][found]
+        rows = [
+            [name, *row[found].tolist(), 100 * float(row[i] / row.sum()) if row.any() else None]
+            for i, (name, row) in enumerate(zip(info.individuals, counts, strict=True))
+        ]
+        right, total = int(counts.trace()), int(counts.sum())
+        caption = f"{part}: {right} of {total} animals are right"
+        caption += f", {100 * right / total:.1f} %" if total else ""
+        shown.append(Table(caption, ["labelled", *columns, "right, %"], rows))
+    text = "Who the animals that were found are: a row for each labelled individual, a column for "
+    text += "each that it was taken for."
+    return [Section("Identity", text, shown)] if shown else []
+
+
 def _trust(
     points: Mapping[str, Points],
     part: str,
     cutoffs: Sequence[Cutoff | None],
-    info: DatasetInfo,
+    names: Sequence[str],
     right_within: float,
 ) -> Section:
-    names = info.keypoint_names
     rows = [
         [name, one and one.value, one and 100 * one.kept, one and 100 * one.right]
         for name, one in zip(names, cutoffs)
@@ -207,7 +225,7 @@ def _worst(
         for frame in frames:
             drawn = draw_frames(
                 Path(folder) / "frame.png", [frame], dataset.info.keypoint_names, "", pcutoff,
-                skeleton=dataset.info.skeleton,
+                skeleton=dataset.info.skeleton, unique_names=unique_names(dataset.info),
             )  # fmt: skip
             pictures.append(photograph(drawn, frame.title))
     return Section(

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from dlcreg.data.proposals import Proposals
 from dlcreg.files import write_text
 from dlcreg.solvers.metrics.box_matching import match_boxes
 from dlcreg.solvers.metrics.matching import match
-from dlcreg.structures import Instances, Meta, Poses
+from dlcreg.structures import DatasetInfo, Instances, Meta, Poses
 
 Predictions = Sequence[tuple[Meta, Poses]]
 
@@ -53,11 +53,48 @@ def write_metrics(folder: Path, metrics: Mapping[str, Mapping[str, Any]]) -> Pat
 
 
 def write_predictions(folder: Path, part: str, dataset: Dataset, predictions: Predictions) -> Path:
-    """Write ``predictions_<part>.json``: COCO results with the ``file_name`` of each image."""
-    path = folder / f"predictions_{part}.json"
-    category = next(iter(dataset.category_ids), 1)
-    Proposals.from_poses(predictions).write(path, category)
+    """Write ``predictions_<part>.json``: COCO results with the ``file_name`` of each image.
+
+    Unique body parts are the keypoints of another category: they stand in a file of their own,
+    ``predictions_<part>_unique.json``, for a model that finds some.
+    """
+    path = predictions_file(folder, part)
+    Proposals.from_poses(predictions).write(path, next(iter(dataset.category_ids), 1))
+    found = [(meta, poses.unique) for meta, poses in predictions if poses.unique is not None]
+    if found:
+        category = max(dataset.category_ids, default=1) + 1
+        Proposals.from_poses(found).write(predictions_file(folder, part, unique=True), category)
     return path
+
+
+def predictions_file(folder: Path, part: str, *, unique: bool = False) -> Path:
+    """Return where the predictions of a part of the data are: of animals, or unique body parts."""
+    return folder / f"predictions_{part}{'_unique' if unique else ''}.json"
+
+
+def read_predictions(folder: Path, part: str, dataset: Dataset) -> Predictions:
+    """Return what `write_predictions` wrote, for each image of a part of the data.
+
+    `Poses.unique` is None in all images, and `Poses.identities` likewise, for a model that does not
+    find them, and for a file that is older than they are.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    info, animals = dataset.info, Proposals.read(predictions_file(folder, part))
+    path = predictions_file(folder, part, unique=True)
+    unique = Proposals.read(path) if info.unique is not None and path.is_file() else None
+    found = []
+    for meta in dataset.image_metas():
+        one = animals.of(meta.image_id, meta.path)
+        poses = one.as_poses(info.num_keypoints)
+        # the extent of keypoints is no box that the model found
+        poses = replace(poses, boxes=None) if one.derived.all() else poses
+        if unique is not None and info.unique is not None:
+            parts = unique.of(meta.image_id, meta.path).as_poses(info.unique.num_keypoints)
+            poses = replace(poses, unique=replace(parts, boxes=None))
+        found.append((meta, poses))
+    return found
 
 
 def write_keypoint_table(folder: Path, metrics: Mapping[str, Mapping[str, Any]]) -> Path | None:
@@ -93,21 +130,24 @@ def draw_extremes(
         count: frames in each picture.
         pcutoff: likelihood below which a prediction is drawn hollow.
     """
-    names, skeleton = dataset.info.keypoint_names, dataset.info.skeleton
-    unique_names = dataset.info.unique.keypoint_names if dataset.info.unique else ()
     return [
         draw_frames(
             folder / f"{part}_{which}.png",
             frames,
-            names,
+            dataset.info.keypoint_names,
             f"{which} frames of the {part} part",
             pcutoff,
-            skeleton=skeleton,
-            unique_names=unique_names,
+            skeleton=dataset.info.skeleton,
+            unique_names=unique_names(dataset.info),
         )
         for which, frames in extremes(dataset, predictions, count).items()
         if frames
     ]
+
+
+def unique_names(info: DatasetInfo) -> tuple[str, ...]:
+    """Return the names of the unique body parts; none for data without."""
+    return info.unique.keypoint_names if info.unique else ()
 
 
 def extremes(dataset: Dataset, predictions: Predictions, count: int) -> dict[str, list[Frame]]:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlcreg.data.coco_check import numbers
 from dlcreg.data.keypoints import tight_boxes
 from dlcreg.data.labels import forward_slashes
+from dlcreg.data.proposal_file import check_row, rows_of
 from dlcreg.errors import DataError
 from dlcreg.files import write_text
 from dlcreg.structures import Meta, Poses
@@ -34,12 +34,14 @@ class ImageProposals:
             where only boxes are known.
         derived: bool ``(N,)``: the box is the extent of the keypoints that were found, for want of
             one that says how far the animal reaches.
+        identities: int64 ``(N,)``, as `Poses.identities`; None where nobody said who is who.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     keypoints: np.ndarray | None
     derived: np.ndarray
+    identities: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -54,18 +56,26 @@ class ImageProposals:
         if points is None:
             points = np.zeros((len(self), num_keypoints, 3), np.float32)
         places = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
+        who = self.identities
         return Poses(
             keypoints=torch.from_numpy(places)[None],
             scores=torch.from_numpy(points[..., 2].copy())[None],
             instance_scores=torch.from_numpy(self.scores.copy())[None],
             valid=torch.ones(1, len(self), dtype=torch.bool),
             boxes=torch.from_numpy(self.boxes.copy())[None],
+            identities=None if who is None else torch.from_numpy(who.copy())[None],
         )
 
     def rows(self, rows: np.ndarray) -> ImageProposals:
         """Return some of them, by index or by a mask."""
-        keypoints = None if self.keypoints is None else self.keypoints[rows]
-        return ImageProposals(self.boxes[rows], self.scores[rows], keypoints, self.derived[rows])
+        keypoints, who = self.keypoints, self.identities
+        return ImageProposals(
+            self.boxes[rows],
+            self.scores[rows],
+            None if keypoints is None else keypoints[rows],
+            self.derived[rows],
+            None if who is None else who[rows],
+        )
 
 
 NO_PROPOSALS = ImageProposals(
@@ -148,7 +158,8 @@ class Proposals:
         """Return what a JSON file in COCO's format of results holds, or one of annotations.
 
         A result needs ``image_id`` (a ``file_name`` counts for more), ``score``, and a ``bbox`` or
-        ``keypoints`` (x, y and score of each).
+        ``keypoints`` (x, y and score of each). ``track_id`` counts individuals from 1, as in
+        annotations; a number that is 0 or missing stands for none of them.
 
         Args:
             path: the file.
@@ -160,12 +171,12 @@ class Proposals:
         if not isinstance(path, (str, PathLike)):
             raise DataError(f"proposals must be Proposals or the path of a file, not {path!r}")
         path = Path(path)
-        rows = _rows_of(path)
+        rows = rows_of(path)
         if any(row.get("category_id") in categories for row in rows):
             rows = [row for row in rows if row.get("category_id", -1) in categories]
         images: dict[tuple[ImageId, str | None], list[dict]] = defaultdict(list)
         for number, row in enumerate(rows):
-            _check_row(f"{path}: result {number}", row)
+            check_row(f"{path}: result {number}", row)
             images[row["image_id"], row.get("file_name")].append(row)
         return cls(
             [(*key, _of_rows(path, key[0], group)) for key, group in images.items()], str(path)
@@ -174,7 +185,8 @@ class Proposals:
     def write(self, path: str | Path, category_id: int = 1) -> None:
         """Write COCO results, whole or not at all, with the ``file_name`` of each image.
 
-        Boxes that are but the extent of the keypoints are left out.
+        Boxes that are but the extent of the keypoints are left out. Where it is known who is who,
+        rows have a ``track_id``, which readers of results do not ask for.
 
         Args:
             path: the JSON file.
@@ -199,11 +211,15 @@ def _of_poses(poses: Poses) -> ImageProposals:
     if poses.boxes is not None:
         boxes = poses.boxes[0].float().numpy()[valid]
     instance_scores = poses.instance_scores[0].float().numpy()[valid]
-    return _with_boxes(boxes, instance_scores, keypoints if found.any() else None)
+    who = None if poses.identities is None else poses.identities[0].numpy()[valid]
+    return _with_boxes(boxes, instance_scores, keypoints if found.any() else None, who)
 
 
 def _with_boxes(
-    boxes: np.ndarray, scores: np.ndarray, keypoints: np.ndarray | None
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    keypoints: np.ndarray | None,
+    identities: np.ndarray | None,
 ) -> ImageProposals:
     """Return proposals; a box without a size gives way to the extent of the keypoints."""
     boxes = boxes.astype(np.float32)
@@ -213,65 +229,8 @@ def _with_boxes(
         found = keypoints[..., 2] > 0
         boxes = np.where(given[:, None], boxes, tight_boxes(keypoints[..., :2], found))
         usable = given | found.any(axis=1)
-    return ImageProposals(boxes, scores.astype(np.float32), keypoints, ~given).rows(usable)
-
-
-def _rows_of(path: Path) -> list[dict[str, Any]]:
-    """Return the results of a file; annotations are results that are certain."""
-    if not path.is_file():
-        raise DataError(f"there is no file of proposals {path}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"the file of proposals {path} is not valid JSON: {error}") from error
-    names: dict[Any, Any] = {}
-    labels = isinstance(content, dict) and isinstance(content.get("annotations"), list)
-    if labels:
-        images = [image for image in content.get("images") or () if isinstance(image, dict)]
-        names = {image.get("id"): image.get("file_name") for image in images}
-        content = [row for row in content["annotations"] if not row.get("iscrowd")]
-    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise DataError(
-            f"{path} holds no proposals: COCO results are wanted, a list of objects with image_id, "
-            "score, and bbox or keypoints"
-        )
-    if not labels:
-        return content
-    return [
-        {"score": 1.0, "file_name": names.get(row.get("image_id"))} | row | _seen(row)
-        for row in content
-    ]
-
-
-def _seen(row: dict[str, Any]) -> dict[str, Any]:
-    """Return keypoints of an annotation with 1 for a score in place of the visibility."""
-    keypoints = list(row.get("keypoints") or ())
-    keypoints[2::3] = [float(bool(flag)) for flag in keypoints[2::3]]
-    return {"keypoints": keypoints}
-
-
-def _check_row(where: str, row: dict[str, Any]) -> None:
-    if not isinstance(row.get("image_id"), (int, str)):
-        raise DataError(f"{where} has the image_id {row.get('image_id')!r}")
-    name = row.get("file_name")
-    if name is not None and not isinstance(name, str):
-        raise DataError(f"{where}: file_name must be a path, not {name!r}")
-    score = numbers(row.get("score"), f"{where}: score")
-    if score.shape != () or not np.isfinite(score):
-        raise DataError(f"{where}: score must be one number, not {row.get('score')!r}")
-    box, keypoints = row.get("bbox"), row.get("keypoints")
-    if not box and not keypoints:
-        raise DataError(f"{where} has neither a bbox nor keypoints")
-    if keypoints:
-        values = numbers(keypoints, f"{where}: keypoints")
-        if values.ndim != 1 or values.size % 3:
-            raise DataError(f"{where}: keypoints must be x, y and score of each")
-    if box:
-        values = numbers(box, f"{where}: bbox")
-        if values.shape != (4,) or not np.isfinite(values).all() or (values[2:] < 0).any():
-            raise DataError(f"{where}: bbox must be x, y, width and height, not {box!r}")
-        if not keypoints and (values[2:] == 0).any():
-            raise DataError(f"{where}: bbox {box!r} has no area, and there are no keypoints")
+    scores = scores.astype(np.float32)
+    return ImageProposals(boxes, scores, keypoints, ~given, identities).rows(usable)
 
 
 def _of_rows(path: Path, image_id: ImageId, rows: list[dict[str, Any]]) -> ImageProposals:
@@ -286,7 +245,16 @@ def _of_rows(path: Path, image_id: ImageId, rows: list[dict[str, Any]]) -> Image
         found = np.isfinite(keypoints).all(axis=-1) & (keypoints[..., 2] > 0)
         keypoints = np.where(found[..., None], keypoints, 0).astype(np.float32)
     boxes = np.array([row.get("bbox") or [0.0] * 4 for row in rows], np.float64)
-    return _with_boxes(boxes, np.array([row["score"] for row in rows], np.float64), keypoints)
+    scores = np.array([row["score"] for row in rows], np.float64)
+    return _with_boxes(boxes, scores, keypoints, _identities(rows))
+
+
+def _identities(rows: list[dict[str, Any]]) -> np.ndarray | None:
+    """Return who the animals of an image are; a ``track_id`` of another kind tells nothing."""
+    tracks = [row.get("track_id") for row in rows]
+    known = [track if isinstance(track, int) and 0 < track < 2**31 else 0 for track in tracks]
+    told = any(isinstance(track, int) for track in tracks)
+    return np.array(known, np.int64) - 1 if told else None
 
 
 def _results(
@@ -302,4 +270,6 @@ def _results(
             points = found.keypoints[index].astype(np.float64)
             points = np.column_stack([points[:, :2].round(3), points[:, 2].round(6)])
             row["keypoints"] = points.ravel().tolist()
+        if found.identities is not None:
+            row["track_id"] = int(found.identities[index]) + 1
         yield row | {"score": round(score, 6)}

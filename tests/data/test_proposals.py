@@ -94,6 +94,22 @@ def test_poses_give_boxes_and_those_that_found_nothing_none():
     assert (len(found), found.derived.any()) == (3, False)
 
 
+def test_who_is_who_is_written_and_read(tmp_path):
+    points = torch.rand(1, 3, 2, 2) + 1
+    poses = Poses(points, points[..., 0], torch.ones(1, 3), torch.ones(1, 3).bool())
+    poses.identities = torch.tensor([[1, -1, 0]])
+    path = tmp_path / "found.json"
+    Proposals.from_poses([(Meta(1, "a.png", (9, 9)), poses)]).write(path)
+    rows = json.loads(path.read_text())
+    assert [row["track_id"] for row in rows] == [2, 0, 1]  # as annotations of COCO count
+    assert Proposals.read(path).of(1, "a.png").as_poses(2).identities.tolist() == [[1, -1, 0]]
+    del rows[0]["track_id"]
+    path.write_text(json.dumps(rows))
+    assert Proposals.read(path).of(1, "a.png").identities.tolist() == [-1, -1, 0]
+    path.write_text(json.dumps([{**row, "track_id": "left one"} for row in rows]))
+    assert Proposals.read(path).of(1, "a.png").identities is None
+
+
 def test_each_proposal_is_a_sample_with_its_score(herd):
     data = PoseDataset(herd, [CropInstance((48, 64))], "test", view="instance")
     view = data.with_proposals(of_labels(data))
