@@ -144,6 +144,7 @@ def _errors(points: Mapping[str, Points], names: Sequence[str], info: DatasetInf
     if len(names) > info.num_keypoints:
         text += " The last keypoints are unique body parts, which belong to no animal: "
         text += ", ".join(names[info.num_keypoints :]) + "."
+        text += " Where an animal's size counts, theirs is that of the largest one of the image."
     return Section(
         "Errors",
         text,

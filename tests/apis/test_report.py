@@ -47,7 +47,7 @@ class Page(HTMLParser):
 def arena(tmp_path_factory):
     """Two animals that are known apart between four corners: project, data and predictions.
 
-    Points are found three pixels beside their labels, but the first ones of animals not. In the
+    Points are found half a pixel beside their labels, but the first ones of animals not. In the
     first image each animal is taken for the other, and in the second one no animal is found.
     """
     root = generate(
@@ -93,7 +93,7 @@ def as_poses(labels):
     """Return labels as what a model has found."""
     seen = torch.from_numpy(np.asarray(labels.visibility) > 0)[None]
     points = torch.from_numpy(labels.keypoints)[None].masked_fill(~seen[..., None], torch.nan)
-    points = points + torch.tensor([3.0, 0])
+    points = points + torch.tensor([0.5, 0])
     scores = seen * 0.9
     return Poses(points, scores, scores.mean(-1), torch.from_numpy(labels.valid)[None])
 
@@ -144,7 +144,7 @@ def _check_corners(arena, rows):
     for k, name in enumerate(dataset.info.unique.keypoint_names):
         labels = [dataset.annotations(meta.image_id).unique for meta, _ in found]
         count = sum(int(one.visibility[0, k] > 0) for one in labels)
-        assert (name, [f"{count}", "100.0", "3.000", "3.000", "3.000"]) in rows
+        assert (name, [f"{count}", "100.0", "0.500", "0.500", "0.500"]) in rows
 
 
 def test_readers_of_results_find_animals_alone(arena, run):
