@@ -115,6 +115,7 @@ def _next(found: Any) -> list[str]:
     return [
         *lines,
         f"dlcreg predict {checkpoint} IMAGES{more}",
+        f"dlcreg analyze {checkpoint} VIDEOS{more}",
         f"dlcreg test {checkpoint}{project}{more}",
         f"dlcreg train {config}{project} --weights {checkpoint}   # learn on from here",
     ]

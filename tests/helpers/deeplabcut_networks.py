@@ -63,14 +63,17 @@ def detector_network(config, images: list[np.ndarray]) -> nn.Module:
     return network
 
 
-def _spread(head: nn.Module, features: torch.Tensor, deviation: float, share: float) -> None:
-    """Give heatmaps a standard deviation, and let a share of their cells be below 0."""
+def _spread(
+    head: nn.Module, features: torch.Tensor, low: tuple[float, float], high: tuple[float, float]
+) -> None:
+    """Let a share of each heatmap's cells be below a value, and another share below another."""
     cells = head(features)["heatmap"].transpose(0, 1).flatten(1)
     last = [m for m in head.heatmap_head.modules() if getattr(m, "bias", None) is not None][-1]
-    factor = deviation / cells.std(dim=1)
+    bottom, top = (cells.quantile(share, dim=1) for share, _ in (low, high))
+    factor = (high[1] - low[1]) / (top - bottom)
     across = (1, -1) if isinstance(last, nn.ConvTranspose2d) else (-1, 1)
     last.weight.mul_(factor.view(*across, 1, 1))
-    last.bias.sub_(cells.quantile(share, dim=1)).mul_(factor)
+    last.bias.sub_(bottom).mul_(factor).add_(low[1])
 
 
 @contextmanager
@@ -107,13 +110,14 @@ def _scatter(network: nn.Module) -> None:
                 tensor.uniform_(0.5, 1.5)
             elif name.endswith("bias"):
                 tensor.normal_(0, 0.05)
-            elif name.startswith("heads.") and tensor.is_floating_point() and tensor.dim() > 1:
+        for name, tensor in network.named_parameters():
+            if name.startswith("heads.") and tensor.dim() > 1:
                 tensor.normal_(0, 0.5 / tensor[0].numel() ** 0.5)
 
 
 def _level(network: PoseModel, image: np.ndarray, parts: int) -> None:
     """Scale the first layers of the heads, so that what backbones give them is about 1."""
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 128 - 1
+    pixels = _normalised([image])
     high, wide = (32 * (side // 32) for side in pixels.shape[-2:])
     conditioned = hasattr(network.backbone, "cond_enc")
     size = network.backbone.cond_enc.img_size if conditioned else (high, wide)
@@ -133,9 +137,9 @@ def _level(network: PoseModel, image: np.ndarray, parts: int) -> None:
                 with _settled(head):
                     head(features)
             if hasattr(head, "paf_head"):  # few peaks, for DeepLabCut holds all pairs of them
-                _spread(head, features, 10.0, 0.999)
+                _spread(head, features, (0.997, -4.6), (0.9995, 0.0))
             elif hasattr(head, "offset_head"):
-                _spread(head, features, 0.3, 0.5)
+                _spread(head, features, (0.5, 0.0), (0.9, 0.5))
 
 
 def _learn(network: PoseModel, config, images: list[np.ndarray], steps: int) -> None:
@@ -175,4 +179,5 @@ def _labels(metadata, count: int, size: tuple[int, int], with_centres: bool) -> 
         lone = draw.uniform(0.1, 0.9, (count, 1, unique, 2)) * extent
         seen = np.full((count, 1, unique, 1), 2.0)
         labels["keypoints_unique"] = np.concatenate([lone, seen], axis=-1)
-    return {name: torch.tensor(value).float() for name, value in labels.items()}
+    tensors = {name: torch.tensor(value) for name, value in labels.items()}
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}

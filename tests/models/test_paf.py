@@ -386,3 +386,15 @@ def test_a_small_model_learns_two_animals(tmp_path):
     assert sorted(right.argmax(dim=1)[0].tolist()) == [0, 1]
     assert sorted(right.argmax(dim=1)[1].tolist()) == [0, 1]
     assert right.amax(dim=1).min() >= 4
+
+
+@pytest.mark.parametrize(("stride", "there", "whole"), [(1.0, 0.5, 0.0), (4.0, 2.0, 2.0)])
+def test_cells_may_be_read_at_whole_pixels(stride, there, whole):
+    outputs = {"heatmap": torch.zeros(1, 2, 9, 9), "paf": torch.zeros(1, 2, 9, 9)}
+    outputs["heatmap"][:, :, 3, 5] = 1.0
+    cell = torch.tensor([5.0, 3.0]) * stride
+    for whole_pixels, offset in ((False, there), (True, whole)):
+        codec = PartAffinityFields(2, locref_std=None, stride=stride, whole_pixels=whole_pixels)
+        codec.activation = "none"
+        found = codec.detect(outputs)
+        assert torch.equal(found.keypoints[0, :, 0], (cell + offset).expand(2, 2))

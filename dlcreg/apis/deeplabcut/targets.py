@@ -129,6 +129,7 @@ def limb_codec(head: Section, activation: str) -> tuple[dict[str, Any], list[boo
         "graph": "complete" if graph == complete else graph,
         **settings,
         "locref_std": predictor.number("locref_stdev", _STD),
+        "whole_pixels": True,
         "overlap": "last",
         "search": "blurred",
         "blur": predictor.number("sigma", 1.0),

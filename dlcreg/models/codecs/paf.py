@@ -65,6 +65,8 @@ class PartAffinityFields(Codec, nn.Module):
         width: pixels at both sides of a limb in which its field falls to 0.
         locref_std: pixels for a location refinement of 1; None for no location refinement.
         anchor: where the cells lie, see above.
+        whole_pixels: read the cells at whole pixels, cut off, as in DeepLabCut's PyTorch engine: at
+            a stride of 1 that is half a pixel beside where they are drawn.
         overlap: the animal that a cell speaks of where location refinement or fields of several
             overlap: the nearest one, or, as in DeepLabCut, the last one.
         unlabelled: maps for which no animal has a label give no gradient (``ignore``), or are
@@ -115,6 +117,7 @@ class PartAffinityFields(Codec, nn.Module):
         width: float = 20.0,
         locref_std: float | None = 7.2801,
         anchor: Anchor = "deeplabcut",
+        whole_pixels: bool = False,
         overlap: Overlap = "nearest",
         unlabelled: Literal["ignore", "background"] = "ignore",
         search: Search = "refined",
@@ -161,6 +164,7 @@ class PartAffinityFields(Codec, nn.Module):
         self.radius, self.sigma, self.width = radius, sigma, width
         self.locref_std = locref_std
         self.anchor, self.overlap, self.unlabelled = anchor, overlap, unlabelled
+        self.whole_pixels = whole_pixels
         self.min_score, self.affinity = min_score, affinity
         apart = radius / 2 if apart is None else apart
         self._detector = Detector(locref_std, search, blur, window, min_peak, score, apart)
@@ -230,7 +234,8 @@ class PartAffinityFields(Codec, nn.Module):
             mass = 2 * math.pi * (self.sigma or cells * 2 / 3) ** 2
         heatmap = maps.activate(outputs["heatmap"], self.activation, mass)
         most = self.max_individuals or _MANY
-        return self._detector(heatmap, outputs.get("locref"), most, stride, self._offset())
+        offset = math.floor(self._offset()) if self.whole_pixels else self._offset()
+        return self._detector(heatmap, outputs.get("locref"), most, stride, offset)
 
     def affinities(self, outputs: Mapping[str, Tensor], found: Detections) -> Tensor:
         """Return the affinities ``(B, L, M, M)`` of all pairs of detections that an edge links."""
