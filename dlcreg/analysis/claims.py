@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -51,10 +52,7 @@ class Claim:
                 if not self._bury():
                     return False
         except OSError as error:
-            raise DlcregError(
-                f"the folder {self.path.parent} cannot be written: {error.strerror or error}. "
-                "Give another one for the results (--out)"
-            ) from error
+            raise _unwritable(self.path.parent, error.strerror or str(error)) from error
         return False
 
     def check(self) -> None:
@@ -124,6 +122,27 @@ def holder_of(path: Path) -> str:
     """Return who holds a claim, for messages; empty where nobody does."""
     who = _read(path)
     return f"process {who.get('pid')} on {who.get('host')}" if who else ""
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure, as far as rights tell, that a folder can be written or made. Nothing is made.
+
+    Raises:
+        DlcregError: it cannot.
+    """
+    nearest = folder.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise _unwritable(folder, f"{nearest} is no folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _unwritable(folder, os.strerror(errno.EACCES))
+
+
+def _unwritable(folder: Path, why: str) -> DlcregError:
+    return DlcregError(
+        f"the folder {folder} cannot be written: {why}. Give another one for the results (--out)"
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dlcreg.analysis.short_names import full_name
 from dlcreg.contracts import Writer
 from dlcreg.registry import WRITERS
 from dlcreg.wiring import construct
@@ -32,6 +33,6 @@ def build_writer(name: str | Mapping[str, Any]) -> Writer:
     config = {"type": name} if isinstance(name, str) else dict(name)
     known = config.get("type")
     if isinstance(known, str):
-        config["type"] = format_names().get(known.lower(), known)
+        config["type"] = full_name("format", known, format_names())
     writer: Writer = construct(WRITERS, config, {}, "writer")
     return writer

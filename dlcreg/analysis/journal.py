@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcreg.analysis.differences import differences
 from dlcreg.errors import DlcregError
 
 _MAGIC = b"dlcreg journal 1\n"
@@ -46,7 +47,7 @@ class Journal:
             for kind, payload, place in _records(path):
                 end = place
                 if kind == b"H" and payload != text:
-                    raise DlcregError(_of_another(path, json.loads(payload), header))
+                    raise DlcregError(_of_another(path, json.loads(payload), json.loads(text)))
                 if kind == b"C":
                     self.frames += len(_arrays(payload)["times"])
                 self.is_complete |= kind == b"E"
@@ -153,8 +154,7 @@ def _arrays(payload: bytes) -> dict[str, np.ndarray]:
 
 
 def _of_another(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    other = [key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key)]
     return (
-        f"{path} keeps an analysis that was broken off, made with another "
-        f"{', '.join(sorted(other))}: go on as it was begun, or throw it away (--overwrite)"
+        f"{path} keeps an analysis that was broken off, made with {differences(theirs, ours)}: "
+        "go on as it was begun, or throw it away (--overwrite)"
     )

@@ -38,6 +38,22 @@ def read_parquet(path: Path) -> Recording:
         raise DataError(f"{path} cannot be read as a table of poses: {error}") from error
 
 
+def parquet_facts(path: Path) -> dict[str, Any] | None:
+    """Return what a table says of itself, without reading it; None: it is none of ours.
+
+    Raises:
+        DataError: it is damaged.
+        DlcregError: pyarrow is not installed.
+    """
+    pa = needed("pyarrow", "pyarrow", "parquet")
+    parquet = needed("pyarrow.parquet", "pyarrow", "parquet")
+    try:
+        text = (parquet.read_schema(path).metadata or {}).get(OWN)
+        return None if text is None else dict(json.loads(text))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
 def _of_table(table: Any, facts: dict[str, Any], path: Path) -> Recording:
     info = facts["info"]
     n, k = facts["rows"], len(info["keypoint_names"])

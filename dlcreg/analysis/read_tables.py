@@ -115,6 +115,21 @@ def _named_track(path: Path, levels: Sequence[str]) -> bool:
     return "individuals" in levels and is_track_name(path.stem)
 
 
+def h5_facts(path: Path) -> dict[str, Any] | None:
+    """Return what an h5 table says of itself, without reading it; None: it is none of ours.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    import tables
+
+    try:
+        with tables.open_file(path) as file:
+            return _facts(file) if "/dlcreg/facts" in file else None
+    except (OSError, ValueError, tables.HDF5ExtError) as error:
+        raise DataError(f"{path} cannot be read: {_fault(error)}") from error
+
+
 def _of_rows(
     path: Path,
     levels: Sequence[str],
@@ -146,9 +161,13 @@ def _own(file: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Return the facts and arrays that our writer put beside the table."""
     if "/dlcreg/facts" not in file:
         return None
-    facts = json.loads(file.get_node("/dlcreg/facts").read().tobytes().decode())
+    facts = _facts(file)
     nodes = [file.get_node(f"/dlcreg/{name}") for name in EXTRAS if f"/dlcreg/{name}" in file]
     return facts, {node._v_name: node.read().reshape(node._v_attrs["shape"]) for node in nodes}
+
+
+def _facts(file: Any) -> dict[str, Any]:
+    return dict(json.loads(file.get_node("/dlcreg/facts").read().tobytes().decode()))
 
 
 def _with_extras(recording: Recording, extras: dict[str, Any], path: Path) -> Recording:

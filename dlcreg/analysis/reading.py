@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dlcreg.analysis.read_coco import read_coco
-from dlcreg.analysis.read_parquet import read_parquet
-from dlcreg.analysis.read_tables import read_csv, read_h5
+from dlcreg.analysis.read_parquet import parquet_facts, read_parquet
+from dlcreg.analysis.read_tables import h5_facts, read_csv, read_h5
+from dlcreg.analysis.sidecar import read_sidecar
 from dlcreg.errors import DataError
 from dlcreg.recording import Recording
 
@@ -48,9 +50,27 @@ def read_recording(path: str | Path, tracked: bool | None = None) -> Recording:
     return recording if tracked is None else replace(recording, tracked=tracked)
 
 
+def read_facts(path: Path) -> dict[str, Any] | None:
+    """Return what a result file says of itself, see `dlcreg.analysis.facts.facts_of`.
+
+    Its poses are not read. None: it says nothing that we could read, or another program has
+    written it since.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    facts: dict[str, Any] | None = _FACTS.get(path.suffix.lower(), read_sidecar)(path)
+    return facts
+
+
 _READERS: dict[str, Callable[[Path], Recording]] = {
     ".h5": read_h5,
     ".csv": read_csv,
     ".json": read_coco,
     ".parquet": read_parquet,
+}
+
+_FACTS: dict[str, Callable[[Path], dict[str, Any] | None]] = {
+    ".h5": h5_facts,
+    ".parquet": parquet_facts,
 }

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from dlcreg.analysis.interpolation import interpolated
+from dlcreg.analysis.short_names import full_name
 from dlcreg.analysis.stitching import Costs, stitch
 from dlcreg.analysis.tracklets import split_by_votes, tracklets_of, votes_of
 from dlcreg.contracts import Tracker
@@ -100,7 +101,7 @@ def build_tracker(tracker: Tracker | str | Mapping[str, Any], recording: Recordi
     """
     config = {"type": tracker} if isinstance(tracker, str) else tracker
     if isinstance(config, Mapping) and isinstance(name := config.get("type"), str):
-        config = {**config, "type": tracker_names().get(name.lower(), name)}
+        config = {**config, "type": full_name("tracker", name, tracker_names())}
     made: Tracker = construct(TRACKERS, config, recording.info.wiring(), "tracker")
     return made
 

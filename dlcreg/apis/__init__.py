@@ -1,7 +1,7 @@
 """What a user calls from Python: train, evaluate, analyze, demo."""
 
-from dlcreg.apis.analysis_run import Analyzed
 from dlcreg.apis.analyze import analyze
+from dlcreg.apis.analyzed import Analyzed
 from dlcreg.apis.demo import demo, demo_project
 from dlcreg.apis.evaluate import evaluate
 from dlcreg.apis.results import Result

@@ -11,12 +11,16 @@ import numpy as np
 from dlcreg.analysis.tracking import as_tracks
 from dlcreg.errors import DataError
 from dlcreg.inference import Predictor
-from dlcreg.inference.dynamic_crop import CropFollower
+from dlcreg.inference.dynamic_crop import CropFollower, DynamicCrop
 from dlcreg.inference.following import Conditioned, ConditionedFollower, Follower
 from dlcreg.recording import Recording
 
 CONDITIONED = "conditioned"
 """The name, where a tracker is asked for, of what a model with a condition does itself."""
+
+
+CTD = "ctd"
+"""The code of its files, see `TRACK_CODES`."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,39 @@ def is_conditioned(tracker: Any) -> bool:
     return isinstance(name, str) and name.lower() == CONDITIONED
 
 
+def conditioned(tracker: str | Mapping[str, Any], animals: int | None) -> Conditioned:
+    """Return how a model with a condition is to follow animals.
+
+    Args:
+        tracker: ``conditioned``, or a mapping with that ``type`` and arguments of `Conditioned`.
+        animals: how many there are at most, see `Conditioned`.
+
+    Raises:
+        DataError: the tracker does not take such an argument.
+    """
+    options = dict(tracker) if isinstance(tracker, Mapping) else {}
+    options.pop("type", None)
+    if animals is not None:
+        options["max_animals"] = animals
+    try:
+        return Conditioned(**options)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"tracker {CONDITIONED}: {error}") from error
+
+
+def settings_in_order(
+    tracker: str | Mapping[str, Any] | None, animals: int | None, crop: DynamicCrop | None
+) -> dict[str, Any]:
+    """Return `InOrder.settings`, as far as they are known without a model.
+
+    Raises:
+        DataError: see `conditioned`.
+    """
+    if tracker is not None and is_conditioned(tracker):
+        return {**asdict(conditioned(tracker, animals)), "tracker": CONDITIONED}
+    return {} if crop is None else {"dynamic_crop": asdict(crop)}
+
+
 def in_order(
     predictor: Predictor, tracker: str | Mapping[str, Any] | None, animals: int | None
 ) -> InOrder | None:
@@ -68,24 +105,20 @@ def in_order(
         DataError: the model cannot follow animals, nobody knows how many there are, or the tracker
             does not take such an argument.
     """
-    if is_conditioned(tracker):
-        options = dict(tracker) if isinstance(tracker, Mapping) else {}
-        options.pop("type", None)
-        if animals is not None:
-            options["max_animals"] = animals
+    if tracker is not None and is_conditioned(tracker):
+        settings = conditioned(tracker, animals)
         try:
-            settings = Conditioned(**options)
             count = len(ConditionedFollower(predictor, settings).tracks.age)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise DataError(f"tracker {CONDITIONED}: {error}") from error
         known = () if predictor.info.identified else predictor.individuals[:count]
         names = (*known, *(f"individual{i + 1}" for i in range(len(known), count)))
         return InOrder(
             lambda: ConditionedFollower(predictor, settings),
-            {**asdict(settings), "tracker": CONDITIONED, "max_animals": count},
-            "ctd",
+            {**settings_in_order(tracker, animals, None), "max_animals": count},
+            CTD,
             names,
         )
     if (crop := predictor.dynamic_crop) is not None:
-        return InOrder(lambda: CropFollower(predictor, crop), {"dynamic_crop": asdict(crop)})
+        return InOrder(lambda: CropFollower(predictor, crop), settings_in_order(None, None, crop))
     return None

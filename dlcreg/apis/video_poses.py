@@ -18,6 +18,7 @@ from dlcreg.analysis.frame_range import FrameRange
 from dlcreg.analysis.journal import Journal
 from dlcreg.analysis.rows import Rows
 from dlcreg.apis.analysis_progress import Progress
+from dlcreg.apis.asked import Asked
 from dlcreg.apis.found_poses import Found
 from dlcreg.apis.in_order import InOrder
 from dlcreg.contracts import Reader, VideoFrame
@@ -55,10 +56,8 @@ class VideoPoses:
     Args:
         predictor: the model; its batch size is a number.
         batch_size: that number.
-        crop: x1, x2, y1, y2 of what is seen of a frame; None: all of it.
-        reader: a name of READERS, or None.
+        asked: what is looked at.
         facts: checkpoint, config and settings; another analysis is told by them.
-        frames: which frames are looked at.
         in_order: how frames are looked at one after the other; None: each by itself.
     """
 
@@ -66,14 +65,11 @@ class VideoPoses:
         self,
         predictor: Predictor,
         batch_size: int,
-        crop: tuple[int, int, int, int] | None,
-        reader: str | None,
+        asked: Asked,
         facts: Mapping[str, Any],
-        frames: FrameRange,
         in_order: InOrder | None,
     ) -> None:
-        self.predictor, self.crop, self.reader, self.facts = predictor, crop, reader, facts
-        self.frames, self.in_order = frames, in_order
+        self.predictor, self.asked, self.facts, self.in_order = predictor, asked, facts, in_order
         whole = predictor.proposals is None
         self.group = batch_size if whole else batch_size * -(-16 // batch_size)
 
@@ -84,14 +80,7 @@ class VideoPoses:
             DlcregError: the journal cannot be written or is another analysis's; a crop that is
                 not within the frame; the range of frames is empty.
         """
-        if self.crop is not None:
-            height, width = reader.info.size
-            if self.crop[1] > width or self.crop[3] > height:
-                raise DataError(
-                    f"the crop {self.crop} reaches beyond the {width} x {height} pixels of "
-                    f"{reader.info.path}"
-                )
-        first, stop = self.frames.of(reader)
+        first, stop = self.asked.part(reader)
         header = {
             "checkpoint": self.facts["checkpoint_sha256"],
             "config": self.facts["config"],
@@ -111,14 +100,20 @@ class VideoPoses:
                 self._go_on(islice(frames, left), journal, claim, progress)
                 if not journal.frames:
                     journal.remove()
-                    raise DataError(f"{reader.info.path} has no frame {first}: it is shorter")
+                    raise self.asked.too_short(reader, first)
                 journal.complete()
             facts = self.facts
-            if self.frames != FrameRange():
+            if self.asked.frames != FrameRange():
                 facts = {**facts, "frames": [first, first + journal.frames]}
             return Found(journal, first, done, reader.info, self.predictor, facts)
-        except BaseException:
+        except BaseException as error:
             journal.close()
+            if isinstance(error, KeyboardInterrupt) and journal.frames:
+                progress.stop()
+                progress.say(
+                    f"{reader.info.path}: broken off; the same call goes on at frame "
+                    f"{first + journal.frames}"
+                )
             raise
         finally:
             progress.stop()
@@ -130,7 +125,7 @@ class VideoPoses:
         follower = None if self.in_order is None else self.in_order.follower()
         if follower is not None and (last := _last(journal)) is not None:
             follower.restore(last)
-        offset = (self.crop[0], self.crop[2]) if self.crop else (0, 0)
+        offset = (self.asked.crop[0], self.asked.crop[2]) if self.asked.crop else (0, 0)
         rows, clock = Rows(self.predictor.info, offset), Clock(_EVERY)
         writing: Future[None] | None = None
         done = journal.frames
@@ -170,8 +165,8 @@ class VideoPoses:
     def _frame(self, frame: VideoFrame) -> Frame:
         """Return a frame as the predictor takes it; its source is what `Rows.add` wants beside."""
         image = frame.image
-        if image is not None and self.crop is not None:
-            x1, x2, y1, y2 = self.crop
+        if image is not None and self.asked.crop is not None:
+            x1, x2, y1, y2 = self.asked.crop
             image = image[y1:y2, x1:x2]
         size = (0, 0) if image is None else image.shape[:2]
         error = None if image is not None else DataError(frame.error)

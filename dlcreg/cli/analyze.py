@@ -23,13 +23,16 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--out", metavar="DIR", help="of the results; beside each video by default")
     parser.add_argument(
         "--format", metavar="F", nargs="+", default=["h5", "csv"],
-        help="of the results; h5 csv by default, 'dlcreg list writers' shows all",
+        help="of the results: h5 csv by default, also parquet, nwb, slp, coco, meta, full, "
+        "assemblies, or those of plug-ins ('dlcreg list writers'). What is not there yet is made "
+        "of an h5 that is, and so are tracks",
     )  # fmt: skip
     parser.add_argument(
         "--tracker", metavar="NAME",
         help="follow the animals, too: sort-ellipse, sort-box, sort-pose or one of a plug-in; "
         "'dlcreg track' does it later and has more options. conditioned: a model with a condition "
-        "follows them itself, by the last pose of each, and --proposals where one is missing",
+        "follows them itself, by the last pose of each, and --proposals where one is missing; "
+        "it does not know who is who: rows are individual1 and so on, whatever names there are",
     )  # fmt: skip
     parser.add_argument("--animals", metavar="N", type=int, help="how many there are at most")
     parser.add_argument(
@@ -53,10 +56,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--start", metavar="WHEN",
         help="the first frame, by number from 0, or by time: 90s, 1:30, 0:01:30.5. Rows of the "
-        "results stay those of the whole video, empty before it",
+        "results have the numbers of the frames of the whole video: those before it are empty",
     )  # fmt: skip
     parser.add_argument(
-        "--stop", metavar="WHEN", help="the frame, or the time, before which to stop"
+        "--stop",
+        metavar="WHEN",
+        help="the frame, or the time, before which to stop; the tables end there",
     )
     parser.add_argument("--scorer", metavar="NAME", help="name of the model in the results")
     parser.add_argument("--reader", metavar="NAME", help="what reads videos; chosen by default")
@@ -98,20 +103,17 @@ def run(args: argparse.Namespace) -> int:
     )
     for result in results:
         if result.status == "done":
-            rate = result.frames / max(result.seconds, 1e-9)
-            print(
-                f"{result.video}: {result.animals} animals in {result.frames} frames, "
-                f"{rate:.1f} frames a second"
-            )
+            rate = f", {result.frames / max(result.seconds, 1e-9):.1f} frames a second"
+            looked = f"{result.frames} frames{rate}" if result.frames else "poses found before"
+            print(f"{result.video}: {result.animals} animals in {looked}")
             for file in result.files:
                 print(f"  {file}")
             for error, numbers in _by_error(result.unreadable):
                 print(f"  not read: {numbers}: {error}")
     failed = [result for result in results if result.status == "failed"]
-    if failed:
-        print(f"{len(failed)} of {len(results)} videos failed:")
-        for result in failed:
-            print(f"  {result.video}: {result.error}")
+    if failed and len(results) > 1:  # each was told of when it failed
+        names = ", ".join(str(result.video) for result in failed)
+        print(f"{len(failed)} of {len(results)} videos failed: {names}")
     return 1 if failed else 0
 
 

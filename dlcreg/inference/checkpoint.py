@@ -117,13 +117,45 @@ def load_trained(
     if is_exported(checkpoint):
         exported, tree, info = load_exported(checkpoint, options, _untrained)
         return Trained(exported, tree, info, str(checkpoint), exported.about.get("scorer", ""))
+    state, tree, info = _read(checkpoint, options)
+    check_recorded(state, tree.data, str(checkpoint))
+    return _trained(state, tree, info, model_of(state, tree, info, str(checkpoint)), checkpoint)
+
+
+def load_described(
+    checkpoint: str | Path, options: Sequence[str] | Mapping[str, Any] = ()
+) -> Trained:
+    """Return what a checkpoint says of its model, with an empty module in the place of that.
+
+    Args:
+        checkpoint: see `load_trained`; of an exported file all is loaded.
+        options: likewise.
+
+    Raises:
+        CheckpointError, ConfigError: see `load_trained`.
+    """
+    if is_exported(checkpoint):
+        return load_trained(checkpoint, options)
+    return _trained(*_read(checkpoint, options), nn.Identity(), checkpoint)
+
+
+def _read(
+    checkpoint: str | Path, options: Sequence[str] | Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ConfigTree, DatasetInfo]:
+    """Return the state, the config and the keypoints of a checkpoint."""
     state = checkpoints.load(checkpoint)
     if not state.get("config") or not state.get("info"):
         raise CheckpointError(f"{checkpoint} carries no config, or no names of keypoints.")
-    tree = load_config(state["config"], options)
-    check_recorded(state, tree.data, str(checkpoint))
-    info = DatasetInfo.from_dict(state["info"])
-    model = model_of(state, tree, info, str(checkpoint))
+    return state, load_config(state["config"], options), DatasetInfo.from_dict(state["info"])
+
+
+def _trained(
+    state: Mapping[str, Any],
+    tree: ConfigTree,
+    info: DatasetInfo,
+    model: nn.Module,
+    checkpoint: str | Path,
+) -> Trained:
     scorer = str((state.get("meta") or {}).get("scorer", ""))
     made = {key: state[key] for key in _MADE if key in state}
     return Trained(model, tree, info, str(checkpoint), scorer, made)

@@ -27,7 +27,9 @@ def test_a_plug_in_has_a_short_name_too():
 
 
 def test_an_unknown_format_is_said():
-    with pytest.raises(DlcregError, match="h6"):
+    with pytest.raises(
+        DlcregError, match=r"no format 'h6'. Did you mean 'h5'\? Known: assemblies, coco"
+    ):
         build_writer("h6")
     with pytest.raises(DlcregError, match="sufix"):
         build_writer({"type": "h5", "sufix": 1})

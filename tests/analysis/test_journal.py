@@ -71,7 +71,9 @@ def test_a_journal_of_another_analysis_is_refused_and_stays(tmp_path):
     path = tmp_path / "journal"
     Journal(path, HEADER).close()
     before = path.read_bytes()
-    with pytest.raises(DlcregError, match=r"made with another settings: .*--overwrite"):
+    with pytest.raises(
+        DlcregError, match=r"made with settings.batch_size=4 \(now 8\): .*--overwrite"
+    ):
         Journal(path, {**HEADER, "settings": {"batch_size": 8}})
     assert path.read_bytes() == before
     path.write_text("notes of mine")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from dlcreg import Predictor
 from dlcreg.analysis.journal import Journal
 from dlcreg.analysis.reading import read_recording
 from dlcreg.analysis.writers.csv import CSVWriter
+from dlcreg.apis import video_poses
 from dlcreg.apis.analyze import analyze
 from dlcreg.apis.ranks import Rank
 from dlcreg.cli import main
@@ -57,6 +60,74 @@ def test_every_frame_has_the_poses_that_the_predictor_finds(checkpoint, video, t
     assert "results are there already" in lines[-1]
 
 
+def test_results_that_are_there_answer_no_other_question(checkpoint, video, tmp_path, monkeypatch):
+    out, options = tmp_path / "out", {"device": "cpu", "batch_size": 4}
+    (first,) = analyze(checkpoint, video, out, stop=8, **options)
+    before = contents(out)
+    for other, told in (
+        ({"stop": 20}, r"stop=8 \(now 20\)"),
+        ({}, r"stop=8 \(now the end\)"),
+        ({"stop": 8, "crop": (0, 40, 0, 40)}, r"crop=none \(now \[0, 40, 0, 40\]\)"),
+        ({"stop": 8, "dynamic_crop": True}, "dynamic_crop=none"),
+        ({"stop": 8, "tracker": "sort-box", "flip_test": True}, "flip_test=none"),
+    ):
+        (result,) = analyze(checkpoint, video, out, **options, **other)
+        assert result.status == "failed"
+        assert re.search(rf"is there, but made with {told}.*--overwrite", result.error)
+    assert contents(out) == before
+    # no model is needed
+    monkeypatch.setattr(import_module("dlcreg.apis.analyze"), "Predictor", None)
+    more = {"stop": 8, "formats": ["h5", "coco", "meta"], "tracker": "sort-box", "animals": 1}
+    (result,) = analyze(checkpoint, video, out, device="cpu", batch_size=2, **more)
+    assert (result.status, result.frames, result.error) == ("done", 0, "")
+    (again,) = analyze(checkpoint, video, out, device="cpu", batch_size=2, **more)
+    assert again.status == "skipped"
+    (other,) = analyze(checkpoint, video, out, **options, **{**more, "animals": 2})
+    assert "_bx.h5 is there, but made with animals=1 (now 2)" in other.error
+    assert {**contents(out), **before} == contents(out)
+    endings = {name.removeprefix(first.files[0].stem) for name in {*contents(out)} - {*before}}
+    assert endings == {
+        *("_meta.pickle", ".json", ".json-metadata.json"),
+        *("_bx.h5", "_bx.json", "_bx.json-metadata.json"),
+    }
+
+
+def test_what_cannot_be_is_refused_before_the_model_is_loaded(
+    checkpoint, video, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(import_module("dlcreg.apis.analyze"), "Predictor", None)
+    out = tmp_path / "out"
+    for name, meant in (("sort-elipse", "sort-ellipse"), ("conditoned", "conditioned")):
+        with pytest.raises(DlcregError, match=f"no tracker '{name}'. Did you mean '{meant}'"):
+            analyze(checkpoint, video, out, tracker=name)
+    with pytest.raises(DataError, match="dynamic_crop=3: give True"):
+        analyze(checkpoint, video, out, dynamic_crop=3)
+    with pytest.raises(TypeError, match=r"analyze\(\) got an unexpected .* 'presision'"):
+        analyze(checkpoint, video, out, presision="bf16")
+    assert main(["analyze", str(checkpoint), str(video), "--start", "1:00", "--device", "cpu"]) == 1
+    said = capsys.readouterr().out
+    assert said == f"{video}: start=1:00 is beyond the end: it has 26 frames, 1.0 s\n"
+
+
+def test_a_call_that_is_interrupted_says_where_it_goes_on(checkpoint, video, tmp_path, monkeypatch):
+    monkeypatch.setattr(video_poses, "_EVERY", 0.0)
+    append = Journal.append
+
+    def interrupted(journal, chunk):
+        append(journal, chunk)
+        if journal.frames >= 8:
+            raise KeyboardInterrupt
+
+    options = {"device": "cpu", "batch_size": 4, "say": (said := []).append}
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            analyze(checkpoint, video, tmp_path / "out", **options)
+    assert said[-1] == f"{video}: broken off; the same call goes on at frame 8"
+    analyze(checkpoint, video, tmp_path / "out", **options)
+    assert "clip.mp4: goes on at frame 8" in said
+
+
 def test_a_crop_is_all_that_the_model_sees(checkpoint, video, tmp_path):
     crop = (16, 56, 8, 40)
     (result,) = analyze(checkpoint, video, tmp_path / "out", crop=crop, device="cpu")
@@ -87,10 +158,10 @@ def test_a_part_of_a_video_keeps_the_numbers_of_its_frames(checkpoint, video, tm
     assert found.times == pytest.approx(expected.times[:18])
     assert found.provenance["frames"] == [3, 18]
     (late,) = analyze(checkpoint, video, tmp_path / "late", start=26, **options)
-    assert "has no frame 26: it is shorter" in late.error
+    assert "start=26 is beyond the end: it has 26 frames, 1.0 s" in late.error
     (late,) = analyze(checkpoint, video, tmp_path / "late", start="1s", stop=20, **options)
     assert r"from 1s (frame 25) to 20 (frame 20) there are no frames" in late.error
-    assert contents(tmp_path / "late") == {}
+    assert not (tmp_path / "late").exists()
 
 
 def started(processes, tmp_path, count, told, *argv, **env):
@@ -163,8 +234,8 @@ def test_one_video_that_fails_does_not_stop_the_others(checkpoint, video, tmp_pa
     assert main([*argv, *tracked, "--device", "cpu", "--format", "csv", "meta"]) == 1
     said = capsys.readouterr().out
     assert "26 animals in 26 frames" in said
-    assert "1 of 2 videos failed:" in said
-    assert "is a text and no video" in said
+    assert f"1 of 2 videos failed: {text}" in said
+    assert said.count("is a text and no video") == 1
     endings = sorted(name.rpartition("snapshot_1")[2] for name in contents(out))
     assert endings == [
         *(".csv", ".csv-metadata.json", "_el.csv", "_el.csv-metadata.json", "_meta.pickle")
