@@ -65,7 +65,7 @@ JOBS = {
     "longest": {"net_type": "resnet_50", "changes": LONGEST},
     "who is who": {"net_type": "resnet_50", **WHO},
     "who is who, learnt": {"net_type": "resnet_50", **WHO, "steps": 60},
-    "centres, learnt": {"net_type": "dekr_w18", **SEVERAL, "steps": 60},
+    "centres, learnt": {"net_type": "dekr_w18", **SEVERAL, "steps": 20},
     "one, learnt": {"net_type": "cspnext_s", "steps": 60},
     "exported": {"net_type": "resnet_50", "export": True},
     "exported with a detector": {
