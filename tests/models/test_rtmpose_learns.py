@@ -40,7 +40,7 @@ def test_it_learns_crops_by_heart(config):
     batch = next(graph.data.train_loader(0).epoch(0))
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
     model.train()
-    for _ in range(60):
+    for _ in range(100):  # after 60 it depends on the seed whether all crops are known
         optimizer.zero_grad()
         losses = model(batch.images, mode="loss", instances=batch.instances)
         assert list(losses) == ["x", "y"]
